@@ -1,0 +1,80 @@
+"""Past runs held against the physics: residuals, costs, and why some runs cannot be compared."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from planner.calibration.residuals import Residual, residuals_of
+from planner.domain import Frozen
+from planner.domain.price_book import PriceBook
+from planner.domain.training_run import TrainingRun
+from planner.errors import InputError
+from planner.estimator.cost import hourly_usd
+from planner.estimator.estimate_run import estimate_run
+from planner.units import HOUR_S
+
+
+class RunCost(Frozen):
+    """What a run occupied and what that costs at list price."""
+
+    run_id: str
+    experiment: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    accelerator: str
+    num_accelerators: int
+    accelerator_hours: float
+    list_cost_usd: float | None
+    """None where no price is known for the accelerator on that day."""
+
+
+class Refusal(Frozen):
+    """A run that cannot be estimated, and why."""
+
+    run_id: str
+    experiment: str
+    reason: str
+
+
+class Comparison(Frozen):
+    """All runs of a history against the physics."""
+
+    residuals: tuple[Residual, ...]
+    costs: tuple[RunCost, ...]
+    refusals: tuple[Refusal, ...]
+
+
+def compare(runs: Iterable[TrainingRun], prices: PriceBook) -> Comparison:
+    """Estimate every run from its configuration alone and compare with what it used."""
+    residuals: list[Residual] = []
+    costs: list[RunCost] = []
+    refusals: list[Refusal] = []
+    for run in runs:
+        cost = cost_of(run, prices)
+        if cost is not None:
+            costs.append(cost)
+        if run.problem is not None:
+            continue
+        try:
+            residuals.extend(residuals_of(run, estimate_run(run.config, prices, _day(run))))
+        except InputError as error:
+            refusals.append(Refusal(run_id=run.run_id, experiment=run.experiment, reason=str(error)))
+    return Comparison(residuals=tuple(residuals), costs=tuple(costs), refusals=tuple(refusals))
+
+
+def cost_of(run: TrainingRun, prices: PriceBook) -> RunCost | None:
+    """Accelerator-hours and list cost of a run, whatever its outcome; None where duration or hardware is unknown."""
+    cluster, duration_s = run.config.cluster, run.actual.duration_s
+    if cluster is None or duration_s is None:
+        return None
+    accelerator_hours = cluster.count * duration_s / HOUR_S
+    rate = hourly_usd(cluster, prices, _day(run))
+    return RunCost(
+        run_id=run.run_id,
+        experiment=run.experiment,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        accelerator=cluster.accelerator.slug,
+        num_accelerators=cluster.count,
+        accelerator_hours=accelerator_hours,
+        list_cost_usd=None if rate is None else accelerator_hours * rate.p50,
+    )

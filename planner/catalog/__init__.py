@@ -1,0 +1,1 @@
+"""Facts about hardware, models and prices, as CSV with source and date."""

@@ -1,0 +1,24 @@
+"""foretune dashboard: browse the published snapshot."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from planner.cli.options import config_option
+from planner.errors import ConfigError
+
+
+@click.command(name="dashboard", epilog="\b\nExample:\n  foretune dashboard --config foretune.yaml")
+@config_option
+def command(config_path: Path) -> None:
+    """Open the published snapshot in a browser dashboard (needs `pip install foretune[dashboard]`)."""
+    from planner.settings import Settings, installed_folder
+
+    if find_spec("streamlit") is None:
+        raise ConfigError("the dashboard needs streamlit: pip install 'foretune[dashboard]'")
+    app = installed_folder("dashboards") / "app.py"
+    home = Settings.read(config_path).home
+    raise SystemExit(subprocess.call([sys.executable, "-m", "streamlit", "run", str(app), "--", str(home)]))  # noqa: S603

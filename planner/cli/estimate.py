@@ -1,0 +1,45 @@
+"""foretune estimate: what one run needs."""
+
+from pathlib import Path
+
+import click
+
+from planner.cli.options import config_option, json_option, set_option
+
+EXAMPLES = """\b
+Examples:
+  foretune estimate run.yaml
+  foretune estimate run.yaml --set seq_len=8192 --set cluster.accelerator=h100-sxm-80gb
+  foretune estimate run.yaml --json | jq .memory.peak_device_bytes
+  foretune estimate run.yaml --html estimate.html"""
+
+
+@click.command(name="estimate", epilog=EXAMPLES)
+@click.argument("run_path", metavar="RUN.yaml", type=click.Path(path_type=Path))
+@set_option
+@config_option
+@click.option("--prior", is_flag=True, help="Physics only: leave out what was learnt from past runs.")
+@click.option("--html", "html_path", type=click.Path(path_type=Path), help="Also write the estimate as an HTML page.")
+@json_option
+def command(
+    run_path: Path, overrides: tuple[str, ...], config_path: Path, prior: bool, html_path: Path | None, as_json: bool
+) -> None:
+    """Memory, speed, time, storage, network and cost of the run in RUN.yaml, each with its uncertainty.
+
+    Uses the calibration of the last weekly run where there is one; `foretune gate` also decides.
+    """
+    from planner.cli.session import open_session
+
+    session = open_session(config_path)
+    config = session.load_run(run_path, overrides)
+    estimate = session.estimate(config, calibrated=not prior)
+    if html_path is not None:
+        from planner.report.render import render_estimate
+
+        html_path.write_text(render_estimate(estimate, config.name), encoding="utf-8")
+    if as_json:
+        click.echo(estimate.model_dump_json(indent=2))
+        return
+    from planner.report.text import print_estimate
+
+    print_estimate(config, estimate)

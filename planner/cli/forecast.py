@@ -1,0 +1,25 @@
+"""foretune forecast: the published forecast."""
+
+import json
+from pathlib import Path
+
+import click
+
+from planner.cli.options import config_option, json_option
+
+
+@click.command(name="forecast", epilog="\b\nExample:\n  foretune forecast --json | jq '.[] | select(.resource==\"cost_usd\")'")
+@config_option
+@json_option
+def command(config_path: Path, as_json: bool) -> None:
+    """Print the forecast that the last weekly run published: p50 (p10-p90) of each of the next 12 weeks."""
+    from rich.console import Console
+
+    from planner.cli.published import read_published
+    from planner.report.text import forecast_table
+
+    rows = read_published(config_path, "weekly_forecast")
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, default=str))
+    else:
+        Console().print(forecast_table(rows))

@@ -1,0 +1,1 @@
+"""Notices when estimate and actual move apart."""

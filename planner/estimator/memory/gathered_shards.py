@@ -1,0 +1,18 @@
+"""Weights that a sharded run gathers whole while it uses them."""
+
+from planner.estimator.constants import MEMORY
+from planner.estimator.workload import Workload
+
+
+def gathered_bytes(run: Workload) -> float:
+    """Embeddings, head, the layer in use and the next one, less the share that is held anyway (ZeRO-3, FSDP)."""
+    if run.zero_stage < 3 or run.shards == 1:
+        return 0.0
+    counts = run.params
+    layers = min(MEMORY.gathered_layers, run.stage_layers)
+    per_linear, per_other = run.compute_bytes, run.compute_bytes
+    if run.is_quantised:
+        per_linear, per_other = run.linear_bytes, run.other_bytes
+    linear = layers * (counts.attention_per_layer + counts.mlp_per_layer / run.ep) / run.tp
+    others = layers * (counts.norms_per_layer + counts.router_per_layer) + (counts.embeddings + counts.head) / run.tp
+    return (linear * per_linear + others * per_other) * (1.0 - 1.0 / run.shards)

@@ -1,0 +1,29 @@
+"""Memory of one host."""
+
+from planner.estimator.constants import MEMORY
+from planner.estimator.memory.timeline import Timeline
+from planner.estimator.memory.weights import trained_params, weights_bytes
+from planner.estimator.workload import Workload
+
+
+def host_bytes(run: Workload, timeline: Timeline) -> float:
+    """Resident memory of the training processes of one host.
+
+    A CPU run holds its tensors there. An accelerator's host holds one process a device, weights while they are read,
+    and whatever is offloaded: optimizer states, sharded weights, checkpoints.
+    """
+    if run.accelerator.kind == "cpu":
+        return MEMORY.host_process_cpu_bytes + timeline.peak_bytes
+    processes = min(run.num_devices, run.accelerator.accelerators_per_node)
+    held = processes * MEMORY.host_process_accelerator_bytes
+    trained = trained_params(run)
+    loaded = weights_bytes(run._replace(zero_stage=0, cpu_offload=False), has_embeddings=True, has_head=True)
+    if run.cpu_offload:
+        offloaded = trained * (run.state_bytes + run.gradient_bytes)
+        if run.zero_stage == 3:
+            offloaded += loaded
+        held += offloaded * processes / run.data_parallel if run.zero_stage else offloaded * processes
+    if run.checkpointing == "offloaded":
+        hidden = run.compute_bytes * run.model.hidden_dim
+        held += processes * run.pass_tokens * run.stage_layers * hidden
+    return held + loaded

@@ -1,0 +1,14 @@
+"""What the optimizer keeps, and what it needs while it steps."""
+
+from planner.estimator.memory.weights import divided_by_zero
+from planner.estimator.workload import Workload
+
+
+def states_bytes(run: Workload, trained: float) -> float:
+    """Bytes of optimizer states and fp32 masters on one device; ``trained`` in parameters."""
+    return 0.0 if run.cpu_offload else trained * run.state_bytes / divided_by_zero(run, 1)
+
+
+def step_temporaries_bytes(run: Workload, trained: float) -> float:
+    """Bytes of the parameter-sized temporaries of an optimizer that is not fused (measured: 10 B a parameter in all)."""
+    return 0.0 if run.cpu_offload else trained * run.temporary_bytes / divided_by_zero(run, 1)

@@ -1,0 +1,81 @@
+"""The moments of a training step and who holds memory in each; the peak is the largest moment, not a sum of maxima."""
+
+from typing import NamedTuple
+
+from planner.domain.estimate import Moment
+from planner.estimator.memory.dequantised_weights import dequantised_bytes
+from planner.estimator.memory.gathered_shards import gathered_bytes
+from planner.estimator.memory.gradients import bucket_bytes, gradients_bytes
+from planner.estimator.memory.logits import logits_bytes
+from planner.estimator.memory.optimizer_states import states_bytes, step_temporaries_bytes
+from planner.estimator.memory.recomputed_layer import backward_temporaries_bytes, recomputed_bytes
+from planner.estimator.memory.saved_activations import saved_bytes, sharded_frozen_hidden_bytes
+from planner.estimator.memory.weights import adapter_bytes, trained_params, weights_bytes
+from planner.estimator.workload import Workload
+
+
+class Timeline(NamedTuple):
+    """Tenants in bytes by moment, and the sums that the allocator's figures need."""
+
+    moments: dict[str, dict[str, float]]
+    totals_bytes: dict[str, float]
+    activations_bytes: float
+    """Saved and recomputed activations of one pass."""
+    logits_bytes: float
+
+    @property
+    def peak_bytes(self) -> float:
+        return max(self.totals_bytes.values())
+
+    def as_moments(self) -> tuple[Moment, ...]:
+        return tuple(
+            Moment.model_validate({"name": name, "tenants_bytes": held}) for name, held in self.moments.items()
+        )
+
+
+def _stage_timeline(run: Workload, *, is_first_stage: bool, is_last_stage: bool) -> Timeline:
+    ends = {"has_embeddings": is_first_stage, "has_head": is_last_stage}
+    trained = trained_params(run, **ends)
+    gradients = gradients_bytes(run, trained)
+    bucket = bucket_bytes(run, trained)
+    resting = {
+        "weights": weights_bytes(run, **ends),
+        "adapter": adapter_bytes(run),
+        "optimizer_states": states_bytes(run, trained),
+        "gradient_bucket": bucket,
+    }
+    if run.accumulation > 1:
+        resting["gradients"] = gradients
+    saved = saved_bytes(run, is_first_stage=is_first_stage)
+    hidden = sharded_frozen_hidden_bytes(run)
+    recomputed = recomputed_bytes(run)
+    logits = logits_bytes(run) if is_last_stage else 0.0
+    working = {"gathered_shards": gathered_bytes(run), "dequantised_weights": dequantised_bytes(run)}
+    inside_layer = {"recomputed_layer": recomputed, "backward_temporaries": backward_temporaries_bytes(run)}
+    moments = {
+        "load": {"weights": resting["weights"], "adapter": resting["adapter"]},
+        "forward": {**resting, **working, "saved_activations": saved},
+        "loss": {**resting, **working, "saved_activations": saved, "logits": logits},
+        "backward": _fuller(
+            {**resting, **working, **inside_layer, "saved_activations": saved, "sharded_hidden_states": hidden},
+            {**resting, **working, **inside_layer, "saved_activations": saved / run.stage_layers, "gradients": gradients},
+        ),
+        "optimizer": {**resting, "gradients": gradients, "step_temporaries": step_temporaries_bytes(run, trained)},
+    }
+    moments = {name: {tenant: held for tenant, held in who.items() if held > 0} for name, who in moments.items()}
+    totals = {name: sum(who.values()) for name, who in moments.items()}
+    return Timeline(moments, totals, saved + hidden + recomputed, logits)
+
+
+def _fuller(start: dict[str, float], end: dict[str, float]) -> dict[str, float]:
+    """The backward pass trades activations for gradients evenly: its largest point is its start or its end."""
+    return start if sum(start.values()) >= sum(end.values()) else end
+
+
+def build_timeline(run: Workload) -> Timeline:
+    """The timeline of the fullest device; under pipeline parallelism the first or the last stage."""
+    if run.pp == 1:
+        return _stage_timeline(run, is_first_stage=True, is_last_stage=True)
+    first = _stage_timeline(run, is_first_stage=True, is_last_stage=False)
+    last = _stage_timeline(run, is_first_stage=False, is_last_stage=True)
+    return first if first.peak_bytes >= last.peak_bytes else last

@@ -1,0 +1,1 @@
+"""Looks ahead: runs to come times what each is expected to need."""

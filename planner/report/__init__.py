@@ -1,0 +1,1 @@
+"""Pictures and the weekly page, from values alone."""

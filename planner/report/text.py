@@ -1,0 +1,187 @@
+"""Estimates, decisions and forecasts as text for a terminal."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from planner.catalog.load import Catalog
+from planner.domain.estimate import Estimate, Quantiles
+from planner.domain.run_config import RunConfig
+from planner.gate.decision import GateDecision
+from planner.units import GB, GIB, TERA, format_bytes, format_count, format_duration, format_usd
+
+VERDICT_STYLE = {"allow": "bold green", "warn": "bold yellow", "block": "bold red"}
+
+
+def print_estimate(config: RunConfig, estimate: Estimate) -> None:
+    """One run's estimate: headline figures, memory timeline, where time and money go, what it rests on."""
+    console = Console()
+    console.print(f"[bold]{escape(config.name)}[/]: {_what(config, estimate)}")
+    console.print(_headlines(estimate))
+    console.print(_memory_table(estimate))
+    for title, breakdown, show in (
+        ("duration", estimate.duration_breakdown_s, format_duration),
+        ("step time", estimate.step_time_breakdown_s, format_duration),
+        ("storage", estimate.storage_breakdown_bytes, format_bytes),
+        ("network", estimate.network_breakdown_bytes, format_bytes),
+        ("cost", estimate.cost_breakdown_usd, format_usd),
+    ):
+        parts = ", ".join(
+            f"{name.replace('_', ' ')} {show(value)}" for name, value in _largest_first(breakdown) if value
+        )
+        if parts:
+            console.print(f"{title}: {parts}")
+    console.print(f"bottleneck: {estimate.bottleneck.replace('_', ' ')}, MFU {estimate.mfu:.0%}")
+    if estimate.unknowns:
+        console.print(f"[yellow]not stated, so the figures span every possibility:[/] {', '.join(estimate.unknowns)}")
+    for note in estimate.notes:
+        console.print(f"note: {escape(note)}")
+    console.print(_provenance(estimate))
+
+
+def _what(config: RunConfig, estimate: Estimate) -> str:
+    model = escape(config.model.name) if config.model else "unknown model"
+    trained = f"{format_count(estimate.trainable_params)} of {format_count(estimate.params)} parameters trained"
+    method = config.method or "unknown method"
+    return f"{method} of {model} ({trained}) on {estimate.num_accelerators} x {escape(estimate.accelerator)}"
+
+
+def _headlines(estimate: Estimate) -> Table:
+    table = Table("", "p10", "p50", "p90", box=None, pad_edge=False)
+    memory = estimate.memory
+    rows: list[tuple[str, Quantiles | None, object]] = [
+        ("peak memory allocated", memory.peak_allocated_bytes, format_bytes),
+        ("peak memory reserved", memory.peak_reserved_bytes, format_bytes),
+        ("peak memory device", memory.peak_device_bytes, format_bytes),
+        ("host memory", memory.host_peak_bytes, format_bytes),
+        ("tokens/s per accelerator", estimate.tokens_per_s_per_accelerator, _number),
+        ("duration", estimate.duration_s, format_duration),
+        ("accelerator-hours", estimate.accelerator_hours, _number),
+        ("storage", estimate.storage_bytes, format_bytes),
+        ("network", estimate.network_bytes, format_bytes),
+        ("cost", estimate.cost_usd, format_usd),
+    ]
+    for label, quantiles, show in rows:
+        if quantiles is not None and callable(show):
+            table.add_row(label, *(show(value) for value in (quantiles.p10, quantiles.p50, quantiles.p90)))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    fits = memory.fits_probability
+    style = "green" if fits >= 0.9 else "red"
+    table.add_row("fits", "", f"[{style}]{fits:.0%}[/]", f"of {format_bytes(memory.usable_bytes)}")
+    return table
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _memory_table(estimate: Estimate) -> Table:
+    moments = estimate.memory.timeline
+    peak = estimate.memory.peak
+    table = Table(
+        "memory, GiB", *(f"[bold]{m.name}*[/]" if m is peak else m.name for m in moments), box=None, pad_edge=False
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    tenants = dict.fromkeys(name for moment in moments for name, size in moment.tenants_bytes.items() if size)
+    for tenant in tenants:
+        sizes = (moment.tenants_bytes.get(tenant, 0.0) for moment in moments)
+        table.add_row(tenant.replace("_", " "), *(f"{size / GIB:.2f}" if size else "" for size in sizes))
+    table.add_row("[bold]total (* peak)[/]", *(f"[bold]{moment.total_bytes / GIB:.2f}[/]" for moment in moments))
+    return table
+
+
+def _largest_first(breakdown: dict[str, float]) -> list[tuple[str, float]]:
+    return sorted(breakdown.items(), key=lambda item: -item[1])
+
+
+def _provenance(estimate: Estimate) -> str:
+    provenance = estimate.provenance
+    if not provenance.corrections:
+        return f"from physics alone ({provenance.prior}); own runs would narrow it"
+    learnt = (
+        f"{c.resource.removesuffix('_bytes').removesuffix('_s').replace('_', ' ')} x {c.factor:.2f} ({c.num_runs} runs)"
+        for c in provenance.corrections
+    )
+    return f"physics {provenance.prior}, calibration {provenance.calibration_id}: " + ", ".join(learnt)
+
+
+def print_decision(decision: GateDecision) -> None:
+    """The verdict with every reason and, for a blocked run, what would help."""
+    console = Console()
+    estimate = decision.estimate
+    console.print(
+        f"[{VERDICT_STYLE[decision.verdict]}]{decision.verdict.upper()}[/] {escape(decision.name)}: "
+        f"device memory {format_bytes(estimate.memory.peak_device_bytes.p50)} of "
+        f"{format_bytes(estimate.memory.usable_bytes)}, {format_duration(estimate.duration_s.p50)}"
+        + (f", {format_usd(estimate.cost_usd.p50)}" if estimate.cost_usd else ", cost unknown")
+        + f" on {estimate.num_accelerators} x {escape(estimate.accelerator)}"
+    )
+    for reason in decision.reasons:
+        console.print(f"  [{VERDICT_STYLE[reason.verdict]}]{reason.verdict}[/] {reason.rule}: {escape(reason.message)}")
+    for change in decision.way_out:
+        console.print(f"  [green]would pass with[/] {escape(change)}")
+
+
+FORECAST_UNITS = {
+    "runs": ("runs", 1.0),
+    "accelerator_hours": ("accelerator-hours", 1.0),
+    "peak_accelerators": ("peak accelerators", 1.0),
+    "storage_bytes": ("storage, GB", GB),
+    "network_bytes": ("network, GB", GB),
+    "cost_usd": ("USD", 1.0),
+}
+
+
+def forecast_table(rows: Iterable[dict[str, object]]) -> Table:
+    """p50 (p10-p90) by week for the whole programme, from rows of ``weekly_forecast``."""
+    weeks: dict[str, dict[str, str]] = {}
+    for row in rows:
+        resource = str(row["resource"])
+        if row["programme"] == "all" and resource in FORECAST_UNITS:
+            scale = FORECAST_UNITS[resource][1]
+            p10, p50, p90 = (float(str(row[level])) / scale for level in ("p10", "p50", "p90"))
+            weeks.setdefault(str(row["week_start"]), {})[resource] = f"{_number(p50)} ({_number(p10)}-{_number(p90)})"
+    table = Table("week", *(label for label, _ in FORECAST_UNITS.values()), box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for week in sorted(weeks):
+        table.add_row(week, *(weeks[week].get(resource, "") for resource in FORECAST_UNITS))
+    return table
+
+
+def catalog_table(catalog: Catalog, kind: str, contains: str) -> Table:
+    """Accelerators, models or prices whose name contains a text."""
+    if kind == "accelerators":
+        table = Table("name", "memory", "bandwidth, TB/s", "bf16, TFLOP/s", "facts", box=None, pad_edge=False)
+        for slug, device in catalog.accelerators.items():
+            if contains in slug:
+                peak = device.peak_flop_per_s.get("bf16")
+                table.add_row(
+                    slug,
+                    format_bytes(device.memory_bytes),
+                    f"{device.memory_bandwidth_bytes_per_s / TERA:.2f}",
+                    f"{peak / TERA:,.0f}" if peak else "",
+                    device.confidence,
+                )
+    elif kind == "models":
+        table = Table(
+            "name", "parameters", "layers", "hidden", "heads", "kv heads", "vocabulary", box=None, pad_edge=False
+        )
+        for name, model in catalog.models.items():
+            if contains in name:
+                shape = (model.num_layers, model.hidden_dim, model.num_heads, model.num_kv_heads, model.vocab_size)
+                table.add_row(name, format_count(model.published_params or 0), *map(str, shape))
+    else:
+        table = Table(
+            "product", "provider", "region", "category", "USD", "unit", "valid from", box=None, pad_edge=False
+        )
+        for price in catalog.prices.prices:
+            product = price.accelerator or price.resource
+            if contains in product:
+                where = (price.provider, price.region, price.pricing_category)
+                table.add_row(product, *where, f"{price.usd_per_unit:.4g}", price.unit, str(price.valid_from))
+    return table

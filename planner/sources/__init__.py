@@ -1,0 +1,1 @@
+"""Tracking stores, read and never written: ``open_reader`` picks the way in by the URI."""

@@ -1,0 +1,45 @@
+"""Units: one base unit per quantity inside (bytes, seconds, FLOP, USD), people's units only at the edges."""
+
+KIB = 1024
+MIB = 1024**2
+GIB = 1024**3
+MB = 1e6
+GB = 1e9
+KILO = 1e3
+MEGA = 1e6
+GIGA = 1e9
+TERA = 1e12
+MINUTE_S = 60.0
+HOUR_S = 3600.0
+DAY_S = 86_400.0
+WEEK_S = 7 * DAY_S
+MONTH_S = 365.25 / 12 * DAY_S
+
+
+def format_bytes(size_bytes: float) -> str:
+    """Bytes for people, in binary units: ``format_bytes(3 * GIB)`` is ``'3.0 GiB'``."""
+    for unit, scale in (("TiB", GIB * 1024), ("GiB", GIB), ("MiB", MIB), ("KiB", KIB)):
+        if abs(size_bytes) >= scale:
+            return f"{size_bytes / scale:,.1f} {unit}"
+    return f"{size_bytes:.0f} B"
+
+
+def format_duration(duration_s: float) -> str:
+    """Seconds for people: ``format_duration(5400)`` is ``'1.5 h'``."""
+    for unit, scale in (("d", 2 * DAY_S), ("h", HOUR_S), ("min", MINUTE_S)):
+        if abs(duration_s) >= scale:
+            return f"{duration_s / (DAY_S if unit == 'd' else scale):,.1f} {unit}"
+    return f"{duration_s:.3g} s"
+
+
+def format_usd(amount_usd: float) -> str:
+    """Dollars for people: cents under 100 USD, whole dollars above."""
+    return f"{amount_usd:,.2f} USD" if abs(amount_usd) < 100 else f"{amount_usd:,.0f} USD"
+
+
+def format_count(count: float) -> str:
+    """A count with a decimal prefix: ``format_count(8.03e9)`` is ``'8.03 B'``."""
+    for unit, scale in (("T", TERA), ("B", GIGA), ("M", MEGA), ("k", KILO)):
+        if abs(count) >= scale:
+            return f"{count / scale:.3g} {unit}"
+    return f"{count:.3g}"

@@ -1,0 +1,106 @@
+"""Opens the warehouse and its snapshot; what can go wrong there becomes a ``WarehouseError``."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from planner.errors import WarehouseError
+from planner.warehouse.migrations import apply_migrations
+from planner.warehouse.sql_files import sql_folder
+
+
+class Warehouse:
+    """An open database. Times in it are UTC."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self._connection = connection
+        self._in_transaction = False
+        self.path = path
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows of one statement; ``values`` are bound to its question marks."""
+        return self._connection.execute(statement, list(values) or None).fetchall()
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of a query by column name."""
+        cursor = self._connection.execute(query, list(values) or None)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def insert(self, statement: str, batch: Any) -> int:
+        """Runs an insert whose query reads from ``batch``, an Arrow table; the number of rows written."""
+        self._connection.register("batch", batch)
+        try:
+            return int(self._connection.execute(statement).fetchall()[0][0])
+        finally:
+            self._connection.unregister("batch")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; inside another transaction it joins that one."""
+        if self._in_transaction:
+            yield
+            return
+        self._connection.begin()
+        self._in_transaction = True
+        try:
+            yield
+            self._connection.commit()
+        except BaseException:
+            self._connection.rollback()
+            raise
+        finally:
+            self._in_transaction = False
+
+
+@contextmanager
+def connect(path: Path) -> Iterator[Warehouse]:
+    """The warehouse at ``path``, created or migrated where needed. Only one process can have it open."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseError(
+            f"warehouse {path}: cannot make the folder {path.parent} ({error}). Set FORETUNE_HOME to a folder you may write to"
+        ) from error
+    with _opened(path, read_only=False) as db:
+        apply_migrations(db, sql_folder() / "migrations")
+        yield db
+
+
+@contextmanager
+def open_snapshot(path: Path) -> Iterator[Warehouse]:
+    """The published copy of the marts, read-only; it never waits for whoever writes the warehouse."""
+    if not path.is_file():
+        raise WarehouseError(f"no snapshot at {path}: run `foretune weekly` once to make it, or set FORETUNE_HOME")
+    with _opened(path, read_only=True) as db:
+        yield db
+
+
+@contextmanager
+def _opened(path: Path, *, read_only: bool) -> Iterator[Warehouse]:
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only)
+        connection.execute("set TimeZone = 'UTC'")
+    except duckdb.Error as error:
+        raise _opening_error(path, error) from error
+    try:
+        yield Warehouse(connection, path)
+    finally:
+        connection.close()
+
+
+def _opening_error(path: Path, error: duckdb.Error) -> WarehouseError:
+    text = " ".join(str(error).split())[:400]
+    if "lock" in text.lower():
+        return WarehouseError(
+            f"warehouse {path} is in use by another process: wait until it has finished, or stop it ({text})"
+        )
+    if isinstance(error, duckdb.ConnectionException):
+        return WarehouseError(f"warehouse {path} is already open in this process in another mode ({text})")
+    return WarehouseError(
+        f"cannot open {path} ({text}). If the file is damaged, move it away: the next `foretune ingest` rebuilds the runs "
+        "from their stores"
+    )
