@@ -9,6 +9,7 @@
         ├── UnknownFieldError   an estimate needs a field that is not known
         ├── MissingPriceError   nothing in the price book fits
         ├── StoreError          an MLflow store that is missing, unreadable or of another version
+        │   └── StoreUnreachableError   a server that does not answer: it may pass
         └── WarehouseError      a warehouse that is locked, missing or of another version
 
 Catch ``InputError`` to tell a user's mistake from ours. A message names the value, where it came from and what to do.
@@ -52,6 +53,10 @@ class MissingPriceError(InputError):
 
 
 class StoreError(InputError):
+    pass
+
+
+class StoreUnreachableError(StoreError):
     pass
 
 

@@ -1,14 +1,14 @@
 """Past runs held against the physics: residuals, costs, and why some runs cannot be compared."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
 from planner.calibration.residuals import Residual, residuals_of
 from planner.domain import Frozen
 from planner.domain.price_book import PriceBook
 from planner.domain.training_run import TrainingRun
 from planner.errors import InputError
-from planner.estimator.cost import hourly_usd
+from planner.estimator.cost import accelerator_quote
 from planner.estimator.estimate_run import estimate_run
 from planner.units import HOUR_S
 
@@ -18,6 +18,7 @@ class RunCost(Frozen):
 
     run_id: str
     experiment: str
+    config_hash: str
     started_at: datetime | None
     ended_at: datetime | None
     accelerator: str
@@ -67,10 +68,11 @@ def cost_of(run: TrainingRun, prices: PriceBook) -> RunCost | None:
     if cluster is None or duration_s is None:
         return None
     accelerator_hours = cluster.count * duration_s / HOUR_S
-    rate = hourly_usd(cluster, prices, _day(run))
+    rate = accelerator_quote(cluster, prices, _day(run)).usd
     return RunCost(
         run_id=run.run_id,
         experiment=run.experiment,
+        config_hash=run.config.config_hash,
         started_at=run.started_at,
         ended_at=run.ended_at,
         accelerator=cluster.accelerator.slug,
@@ -78,3 +80,7 @@ def cost_of(run: TrainingRun, prices: PriceBook) -> RunCost | None:
         accelerator_hours=accelerator_hours,
         list_cost_usd=None if rate is None else accelerator_hours * rate.p50,
     )
+
+
+def _day(run: TrainingRun) -> date | None:
+    return run.started_at.date() if run.started_at else None

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def fit(residuals: Sequence[Residual], *, as_of: datetime, prior: str) -> Calibr
         f"{residual.run_id}\t{residual.resource}\t{residual.log_ratio!r}\t{residual.groups[-1]}" for residual in used
     )
     return Calibration(
-        calibration_id=_hash([fingerprint, as_of.isoformat(), prior, METHOD]),
+        calibration_id=_hash([fingerprint, as_of.astimezone(UTC).isoformat(), prior, METHOD]),
         as_of=as_of,
         fitted_through=max((residual.ended_at for residual in used), default=None),
         num_runs=len({residual.run_id for residual in used}),
@@ -53,7 +53,7 @@ def fit(residuals: Sequence[Residual], *, as_of: datetime, prior: str) -> Calibr
 
 def _fit_resource(table: ResidualTable) -> list[GroupCalibration]:
     posteriors = shrink(table.log_ratio, table.tree, PRIOR_LOG_SD[table.resource])
-    found = []
+    found: list[GroupCalibration] = []
     for names, code, posterior in zip(table.names, table.tree.codes, posteriors, strict=True):
         physics = np.bincount(code, weights=table.estimate_log_sd, minlength=len(names)) / posterior.num_runs
         low, high = posterior.mean - posterior.half_width, posterior.mean + posterior.half_width

@@ -33,12 +33,14 @@ def pooled_scale(deviations: Floats, group_sizes: Ints) -> float:
     """SD of values about the median of their group, from the median absolute deviation of all groups together.
 
     ``deviations`` are about the median of a value's group, ``group_sizes`` the size of that group, both one a value.
-    A group of odd size holds its own median, a zero that says nothing: as many zeros are left out.
+    A group of odd size holds its own median, a zero that says nothing: as many zeros are left out. In one of even size
+    the median lies between two values and takes a degree of freedom from them. Right to a fifth from 3 values up.
     """
     if not deviations.size:
         return 0.0
     own_medians = round(float(np.sum((group_sizes % 2) / group_sizes)))
-    spread = np.sort(np.abs(deviations) * np.sqrt(group_sizes / np.maximum(group_sizes - 1, 1)))[own_medians:]
+    freed = np.where(group_sizes % 2 == 0, np.sqrt(group_sizes / np.maximum(group_sizes - 1, 1)), 1.0)
+    spread = np.sort(np.abs(deviations) * freed)[own_medians:]
     return MAD_TO_SD * float(np.median(spread)) if spread.size else 0.0
 
 

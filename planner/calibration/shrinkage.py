@@ -6,11 +6,13 @@ one down the tree give the exact posterior (Gaussian belief propagation: Pearl 1
 nested random-effects model, Searle, Casella and McCulloch 1992, ch. 7). The variances come from the data by moments.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from planner.calibration.robust import (
+    MAD_TO_SD,
     WINSORISED_VARIANCE,
     Floats,
     Ints,
@@ -29,7 +31,6 @@ VARIANCE_POOLING = 10.0
 """A group's noise is pooled with its parent's as if the parent had shown this many degrees of freedom."""
 MIN_TAU = 0.02
 """No level of groups is taken to be more alike than this SD of the log ratio."""
-MIN_SCALE = 0.02
 MIN_RUNS_FOR_MEDIAN = 3
 """A group needs so many runs to say which of them is an outlier; smaller ones are judged by their parents."""
 INTERVAL_PRIOR_RUNS = 20.0
@@ -67,59 +68,72 @@ class LevelPosterior:
 
 
 def shrink(log_ratio: Floats, tree: Tree, prior_log_sd: float) -> tuple[LevelPosterior, ...]:
-    """Posterior of every group of every level, coarse to fine. No runs: the prior."""
+    """Posterior of every group of every level, coarse to fine. No runs: the prior.
+
+    Downwards each group hears what its parent knows without it. The same leave-one-out means, of a group for its
+    parent's next new group and of a run for its finest group, tell how wide an honest interval is.
+    """
     sizes = [parents.size for parents in tree.parents]
     counts = [np.bincount(code, minlength=size) for code, size in zip(tree.codes, sizes, strict=True)]
     values = _without_outliers(log_ratio, tree, counts, prior_log_sd)
-    noise, degrees = _noise_variances(values, tree, counts, prior_log_sd)
+    noise, degrees, noise_without = _noise_variances(values, tree, counts, prior_log_sd)
 
-    finest = len(sizes) - 1
-    total = np.bincount(tree.codes[finest], weights=values, minlength=sizes[finest])
-    means: list[Floats] = [np.zeros(size) for size in sizes]
-    precisions: list[Floats] = [np.zeros(size) for size in sizes]
-    messages: list[Floats] = [np.zeros(size) for size in sizes]
-    tau2 = np.zeros(len(sizes))
-    means[finest] = total / np.maximum(counts[finest], 1)
-    precisions[finest] = counts[finest] / noise[finest]
-    for level in range(finest, 0, -1):
-        parent, above = tree.parents[level], level - 1
-        tau2[level] = between_variance(means[level], precisions[level], parent, EFFECT_SHARE * prior_log_sd)
-        messages[level] = precisions[level] / (1 + precisions[level] * tau2[level])
-        precisions[above] = np.bincount(parent, weights=messages[level], minlength=sizes[above])
-        weighted = np.bincount(parent, weights=messages[level] * means[level], minlength=sizes[above])
-        means[above] = weighted / np.where(precisions[above] > 0, precisions[above], 1.0)
-
+    up = _upward(values, tree, counts, noise, EFFECT_SHARE * prior_log_sd)
     prior_mean, prior_variance = np.zeros(sizes[0]), np.full(sizes[0], prior_log_sd**2)
     levels = []
-    for level in range(finest + 1):
-        precision = precisions[level] + 1 / prior_variance
-        mean = (precisions[level] * means[level] + prior_mean / prior_variance) / precision
-        finer = float(tau2[level + 1 :].sum())
+    for level, code in enumerate(tree.codes):
+        precision = up.precisions[level] + 1 / prior_variance
+        mean = (up.precisions[level] * up.means[level] + prior_mean / prior_variance) / precision
+        finer = float(up.tau2[level + 1 :].sum())
         log_sd = np.sqrt(noise[level] + 1 / precision + finer)
-        if level < finest:
-            parent = tree.parents[level + 1]
-            without_child = precision[parent] - messages[level + 1]
-            child_mean = precision[parent] * mean[parent] - messages[level + 1] * means[level + 1]
-            prior_mean, prior_variance = child_mean / without_child, 1 / without_child + tau2[level + 1]
-            code = tree.codes[level + 1]
-            deviation = log_ratio - prior_mean[code]
-            spread = np.sqrt(prior_variance + finer - tau2[level + 1] + noise[level][parent])[code]
-            weight, independent = 1.0 / counts[level + 1][code], int(np.count_nonzero(counts[level + 1]))
+        if level + 1 < len(sizes):
+            parent, child, message = tree.parents[level + 1], tree.codes[level + 1], up.messages[level + 1]
+            others = precision[parent] - message
+            prior_mean = (precision[parent] * mean[parent] - message * up.means[level + 1]) / others
+            prior_variance = 1 / others + up.tau2[level + 1]
+            spread = np.sqrt(prior_variance + finer - up.tau2[level + 1] + noise[level][parent])
+            standardised = (log_ratio - prior_mean[child]) / spread[child]
+            weight, independent = 1.0 / counts[level + 1][child], int(np.count_nonzero(counts[level + 1]))
         else:
-            code = tree.codes[level]
-            others = (counts[level] - 1)[code] / noise[level][code]
-            left_out = others + 1 / prior_variance[code]
-            expected = (total[code] - values) / noise[level][code] + (prior_mean / prior_variance)[code]
-            deviation = log_ratio - expected / left_out
-            spread = np.sqrt(noise[level][code] + 1 / left_out)
+            before = 1 / prior_variance[code]
+            others = (counts[level][code] - 1) / noise_without + before
+            rest = (up.means[level] * counts[level])[code] - values
+            expected = (rest / noise_without + prior_mean[code] * before) / others
+            standardised = (log_ratio - expected) / np.sqrt(noise_without + 1 / others)
             weight, independent = np.ones(code.size), code.size
-        factor = _interval_factor(np.abs(deviation) / spread, weight, independent, degrees[level])
-        levels.append(
-            LevelPosterior(
-                num_runs=counts[level], mean=mean, variance=1 / precision, log_sd=log_sd, half_width=factor * log_sd
-            )
-        )
+        half_width = log_sd * _interval_factor(np.abs(standardised), weight, independent, degrees[level])
+        levels.append(LevelPosterior(counts[level], mean, 1 / precision, log_sd, half_width))
     return tuple(levels)
+
+
+@dataclass(frozen=True)
+class _Upward:
+    """What each group's own runs say of it, by level, before its parent is asked."""
+
+    means: list[Floats]
+    precisions: list[Floats]
+    messages: list[Floats]
+    """Precision of what a group says of its parent's mean."""
+    tau2: Floats
+    """By level, the variance of the groups' effects."""
+
+
+def _upward(values: Floats, tree: Tree, counts: list[Ints], noise: list[Floats], effect_sd: float) -> _Upward:
+    finest, size = len(counts) - 1, counts[-1].size
+    total = np.bincount(tree.codes[finest], weights=values, minlength=size).astype(np.float64)
+    means, precisions = [total / np.maximum(counts[finest], 1)], [counts[finest] / noise[finest]]
+    messages: list[Floats] = []
+    tau2 = np.zeros(len(counts))
+    for level in range(finest, 0, -1):
+        parent, size = tree.parents[level], counts[level - 1].size
+        tau2[level] = between_variance(means[0], precisions[0], parent, effect_sd)
+        message = precisions[0] / (1 + precisions[0] * tau2[level])
+        precision = np.bincount(parent, weights=message, minlength=size).astype(np.float64)
+        weighted = np.bincount(parent, weights=message * means[0], minlength=size)
+        messages.insert(0, message)
+        means.insert(0, weighted / np.where(precision > 0, precision, 1.0))
+        precisions.insert(0, precision)
+    return _Upward(means, precisions, [np.zeros(counts[0].size), *messages], tau2)
 
 
 def between_variance(means: Floats, precisions: Floats, parents: Ints, prior_sd: float) -> float:
@@ -156,33 +170,40 @@ def _without_outliers(log_ratio: Floats, tree: Tree, counts: list[Ints], prior_l
     code, count = tree.codes[-1], counts[-1]
     large = (count >= MIN_RUNS_FOR_MEDIAN)[code]
     deviation = log_ratio - centre
-    pooled = pooled_scale(deviation[large], count[code][large])
-    own = group_medians(np.abs(deviation), code, count.size) / 0.6745
+    seen = np.count_nonzero(large)
+    assumed = EFFECT_SHARE * prior_log_sd
+    squares = seen * pooled_scale(deviation[large], count[code][large]) ** 2 + VARIANCE_POOLING * assumed**2
+    pooled = math.sqrt(squares / (seen + VARIANCE_POOLING))
+    own = group_medians(np.abs(deviation), code, count.size) * MAD_TO_SD
     blended = np.sqrt((count * own**2 + VARIANCE_POOLING * pooled**2) / (count + VARIANCE_POOLING))
-    scale[large] = np.maximum(blended, max(pooled, MIN_SCALE))[code][large]
+    scale[large] = np.maximum(blended, pooled)[code][large]
     scale[~large] = np.hypot(prior_log_sd, pooled)
     return winsorise(log_ratio, centre, scale)
 
 
 def _noise_variances(
     values: Floats, tree: Tree, counts: list[Ints], prior_log_sd: float
-) -> tuple[list[Floats], list[Floats]]:
+) -> tuple[list[Floats], list[Floats], Floats]:
     """By level: variance of runs within the finest groups, pooled towards the parent, and its degrees of freedom.
 
-    Where no finest group holds two runs, noise and effects cannot be told apart: half of the variance is called noise.
+    Last, for each run the variance of its finest group when the run itself is left out. Where no finest group holds
+    two runs, noise and effects cannot be told apart: half of the variance is called noise.
     """
     code, count = tree.codes[-1], counts[-1]
     mean = np.bincount(code, weights=values, minlength=count.size) / np.maximum(count, 1)
     square = (values - mean[code]) ** 2 / WINSORISED_VARIANCE
+    paired = count[code] > 1
+    left_out = np.where(paired, square / np.where(paired, 1 - 1 / count[code], 1.0), 0.0)
     before = (EFFECT_SHARE * prior_log_sd) ** 2
     if values.size:
         before = max(before, float(np.var(values)) / 2)
-    variances, degrees = [], []
-    free = 1.0 - 1.0 / count[code]
+    variances: list[Floats] = []
+    degrees: list[Floats] = []
+    without, without_degrees = np.full(values.size, before), np.full(values.size, PRIOR_DEGREES_OF_FREEDOM)
     for level, members in enumerate(tree.codes):
         size = counts[level].size
         squares = np.bincount(members, weights=square, minlength=size)
-        own = np.bincount(members, weights=free, minlength=size)
+        own = np.bincount(members, weights=1.0 - 1.0 / count[code], minlength=size)
         if level == 0:
             pooled, weight = np.full(size, before), np.full(size, PRIOR_DEGREES_OF_FREEDOM)
         else:
@@ -190,7 +211,10 @@ def _noise_variances(
             weight = np.minimum(VARIANCE_POOLING, degrees[-1][tree.parents[level]])
         variances.append((weight * pooled + squares) / (weight + own))
         degrees.append(weight + own)
-    return variances, degrees
+        weight = np.minimum(VARIANCE_POOLING, without_degrees)
+        without_degrees = weight + own[members] - paired
+        without = (weight * without + np.maximum(squares[members] - left_out, 0.0)) / without_degrees
+    return variances, degrees, without
 
 
 def _interval_factor(standardised: Floats, weight: Floats, independent: int, degrees: Floats) -> Floats:

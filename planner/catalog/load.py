@@ -1,11 +1,11 @@
 """Reads the CSV catalogs. The only place where GiB, GB/s and TFLOP/s of a data sheet become base units."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from planner.domain.accelerator import Accelerator
 from planner.domain.model_spec import ModelSpec
@@ -31,19 +31,18 @@ class Catalog:
 
     def find(self, kind: str, name: str) -> Accelerator | ModelSpec:
         """The accelerator or model called ``name``; a model also by its Hugging Face id."""
-        known: dict[str, Any] = {"accelerator": self.accelerators, "model": self.models}[kind]
+        known: Mapping[str, Accelerator | ModelSpec] = self.accelerators if kind == "accelerator" else self.models
         key = name.strip().lower()
         if kind == "model":
             key = self.model_by_hub_id.get(key, key)
         if key not in known:
             raise UnknownNameError.among(kind, name, known, f"(`foretune catalog {kind}s` lists all; a full description works too)")
-        entry: Accelerator | ModelSpec = known[key]
-        return entry
+        return known[key]
 
 
 def _rows(file_name: str) -> Iterator[dict[str, str]]:
-    with (files("planner.catalog") / file_name).open(encoding="utf-8", newline="") as lines:
-        yield from csv.DictReader(lines)
+    text = (files("planner.catalog") / file_name).read_text(encoding="utf-8")
+    yield from csv.DictReader(text.splitlines())
 
 
 def _keyed(file_name: str, key: str, build: Callable[[dict[str, str]], Entry]) -> dict[str, Entry]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from difflib import get_close_matches
 from importlib import import_module
 
@@ -71,6 +72,7 @@ def main() -> None:
         cli(prog_name="foretune", standalone_mode=True)
     except PlannerError as error:
         click.echo(f"foretune: {error}", err=True)
+        _let_go(error)
         sys.exit(error.exit_code)
     except Exception as error:
         if os.environ.get("FORETUNE_DEBUG"):
@@ -80,4 +82,12 @@ def main() -> None:
             "Set FORETUNE_DEBUG=1 to see where; please report it with the output.",
             err=True,
         )
+        _let_go(error)
         sys.exit(1)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Forget what the failed frames held: a database connection alive at exit makes its library complain."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

@@ -1,5 +1,6 @@
 """foretune dashboard: browse the published snapshot."""
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -11,14 +12,14 @@ from planner.cli.options import config_option
 from planner.errors import ConfigError
 
 
-@click.command(name="dashboard", epilog="\b\nExample:\n  foretune dashboard --config foretune.yaml")
+@click.command(name="dashboard", short_help="Browse the published snapshot.", epilog="\b\nExample:\n  foretune dashboard --config foretune.yaml")
 @config_option
 def command(config_path: Path) -> None:
     """Open the published snapshot in a browser dashboard (needs `pip install foretune[dashboard]`)."""
-    from planner.settings import Settings, installed_folder
+    from planner.settings import read_settings, shipped_folder
 
     if find_spec("streamlit") is None:
         raise ConfigError("the dashboard needs streamlit: pip install 'foretune[dashboard]'")
-    app = installed_folder("dashboards") / "app.py"
-    home = Settings.read(config_path).home
+    app = shipped_folder("dashboards") / "app.py"
+    home = read_settings(os.environ, config_path).home
     raise SystemExit(subprocess.call([sys.executable, "-m", "streamlit", "run", str(app), "--", str(home)]))  # noqa: S603

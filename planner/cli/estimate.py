@@ -14,7 +14,7 @@ Examples:
   foretune estimate run.yaml --html estimate.html"""
 
 
-@click.command(name="estimate", epilog=EXAMPLES)
+@click.command(name="estimate", short_help="What one run needs.", epilog=EXAMPLES)
 @click.argument("run_path", metavar="RUN.yaml", type=click.Path(path_type=Path))
 @set_option
 @config_option

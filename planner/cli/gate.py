@@ -16,7 +16,7 @@ Examples:
   foretune gate run.yaml --json > decision.json"""
 
 
-@click.command(name="gate", epilog=EXAMPLES)
+@click.command(name="gate", short_help="May this run start? allow, warn or block.", epilog=EXAMPLES)
 @click.argument("run_path", metavar="RUN.yaml", type=click.Path(path_type=Path))
 @set_option
 @config_option

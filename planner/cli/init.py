@@ -8,7 +8,7 @@ import click
 from planner.errors import ConfigError
 
 
-@click.command(name="init", epilog="\b\nExample:\n  foretune init && $EDITOR foretune.yaml && foretune weekly")
+@click.command(name="init", short_help="Write a commented foretune.yaml and run.yaml.", epilog="\b\nExample:\n  foretune init && $EDITOR foretune.yaml && foretune weekly")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 def command(folder: Path) -> None:
     """Write a commented foretune.yaml and an example run.yaml into FOLDER (default: here)."""

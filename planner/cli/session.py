@@ -1,7 +1,8 @@
 """What `estimate` and `gate` need: catalog, programme, calibration and remaining budget, read once."""
 
+import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from planner.calibration.apply import apply
@@ -10,49 +11,45 @@ from planner.catalog.load import Catalog, load_catalog
 from planner.config_files import load_programme, load_run
 from planner.domain.calibration import Calibration
 from planner.domain.estimate import Estimate
-from planner.domain.programme import Budget, GatePolicy, Programme
+from planner.domain.programme import Budget, FleetPool, GatePolicy, Programme
 from planner.domain.run_config import RunConfig
+from planner.errors import ConfigError, UnknownFieldError
 from planner.estimator.estimate_run import estimate_run
 from planner.gate.decide import broken_rules, decide, verdict_of
 from planner.gate.decision import GateDecision
 from planner.gate.way_out import suggestions
-from planner.settings import Settings
-from planner.snapshot import Snapshot, read_snapshot
+from planner.settings import Settings, read_settings
+
+DEFAULT_CONFIG = Path("foretune.yaml")
 
 
 @dataclass(frozen=True)
 class Session:
-    """Everything read; its methods are pure but for ``log``."""
+    """Everything read; its methods are pure but for ``load_run`` and ``log``."""
 
     catalog: Catalog
     programme: Programme | None
     settings: Settings
     now: datetime
-    snapshot: Snapshot
+    calibration: Calibration | None
+    spent_usd_by_month: dict[date, float]
 
     def load_run(self, path: Path, overrides: tuple[str, ...]) -> RunConfig:
         """The run in a file, at the fleet's own price where the programme has one."""
         run = load_run(path, self.catalog, overrides)
         return self.programme.at_own_price(run) if self.programme else run
 
-    @property
-    def calibration(self) -> Calibration | None:
-        return self.snapshot.calibration
-
     def estimate(self, config: RunConfig, *, calibrated: bool = True) -> Estimate:
         """The estimate of a run, corrected by what was learnt from past runs."""
-        estimate = estimate_run(config, self.catalog.prices, self.now.date())
+        try:
+            estimate = estimate_run(config, self.catalog.prices, self.now.date())
+        except UnknownFieldError as error:
+            raise ConfigError(f"run {config.name!r}: {error}. Set it in the file or with --set {error.field}=...") from error
         return apply(self.calibration, estimate, group_path(config, None)) if calibrated else estimate
 
     def decide(self, config: RunConfig) -> GateDecision:
         """The gate's decision; for a blocked run with changes that would lift the block."""
-        programme = self.programme
-        policy = programme.gate if programme else GatePolicy()
-        budget = programme.budget if programme else Budget()
-        fleet = programme.fleet if programme else ()
-        remaining_month_usd = None
-        if budget.monthly_usd is not None:
-            remaining_month_usd = max(0.0, budget.monthly_usd - self.snapshot.spent_usd(self.now, budget_zone(programme)))
+        policy, budget, fleet, remaining_month_usd = self._limits()
 
         def is_blocked(changed: RunConfig) -> bool:
             reasons = broken_rules(
@@ -65,21 +62,50 @@ class Session:
             )
             return verdict_of(reasons) == "block"
 
-        estimate = self.estimate(config)
-        way_out = suggestions(config, is_blocked) if is_blocked(config) else ()
         return decide(
             config,
-            estimate,
+            self.estimate(config),
             decided_at=self.now,
             policy=policy,
             budget=budget,
             fleet=fleet,
             remaining_month_usd=remaining_month_usd,
-            way_out=way_out,
+            way_out=suggestions(config, is_blocked) if is_blocked(config) else (),
         )
+
+    def _limits(self) -> tuple[GatePolicy, Budget, tuple[FleetPool, ...], float | None]:
+        if self.programme is None:
+            return GatePolicy(), Budget(), (), None
+        budget = self.programme.budget
+        month = self.now.astimezone(self.programme.zone).date().replace(day=1)
+        spent_usd = self.spent_usd_by_month.get(month, 0.0)
+        remaining = None if budget.monthly_usd is None else max(0.0, budget.monthly_usd - spent_usd)
+        return self.programme.gate, budget, self.programme.fleet, remaining
 
     def log(self, decision: GateDecision) -> None:
         """Leave the decision where the next ingest finds it: a gate never waits for the warehouse."""
-        from planner.warehouse import leave_in_inbox
+        from planner.warehouse.inbox import leave_in_inbox
 
         leave_in_inbox(self.settings.inbox_path, decision, decision.decision_id)
+
+
+def open_session(config_path: Path) -> Session:
+    """Read catalogs, programme and snapshot; without ``foretune.yaml`` only the rule on memory holds."""
+    catalog = load_catalog()
+    programme = None
+    if config_path != DEFAULT_CONFIG or config_path.exists():
+        programme = load_programme(config_path, catalog)
+    settings = read_settings(os.environ, config_path)
+    calibration, spent = _read_snapshot(settings.snapshot_path) if settings.snapshot_path.exists() else (None, {})
+    return Session(catalog, programme, settings, datetime.now(UTC), calibration, spent)
+
+
+def _read_snapshot(path: Path) -> tuple[Calibration | None, dict[date, float]]:
+    from planner.warehouse.connection import open_snapshot
+    from planner.warehouse.tables import read, read_table
+
+    newest = "calibration_id = (select arg_max(calibration_id, as_of) from calibrations)"
+    with open_snapshot(path) as db:
+        calibrations = read(db, "calibrations", Calibration, newest)
+        spent = {row["month"]: row["list_cost_usd"] or 0.0 for row in read_table(db, "monthly_spend")}
+    return (calibrations[0] if calibrations else None), spent

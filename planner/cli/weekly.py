@@ -12,7 +12,7 @@ Examples:
   foretune weekly --as-of 2026-11-16         replay a past Monday"""
 
 
-@click.command(name="weekly", epilog=EXAMPLES)
+@click.command(name="weekly", short_help="The whole weekly job: ingest to report.", epilog=EXAMPLES)
 @config_option
 @as_of_option
 def command(config_path: Path, as_of_text: str | None) -> None:

@@ -53,9 +53,8 @@ def hardware_flop(
     recomputed_ratio: Number,
 ) -> Number:
     """FLOP that the device executes: the model's and the recomputed share of the forward pass."""
-    forward = (
-        linear_forward_flop(tokens, matmul_params + adapter_params)
-        + attention_forward_flop(tokens, seq_len, q_dim, num_layers)
+    forward = linear_forward_flop(tokens, matmul_params + adapter_params) + attention_forward_flop(
+        tokens, seq_len, q_dim, num_layers
     )
     return recomputed_ratio * forward + model_flop(
         tokens=tokens,

@@ -51,7 +51,7 @@ class ParamCounts(NamedTuple):
 def count_params(model: ModelSpec) -> ParamCounts:
     """Parameters of a decoder transformer, exact up to norms inside the attention (Qwen 3: 2 x head_dim a layer).
 
-    Source: the shapes of the weight matrices in Hugging Face's model files. Leaves out latent attention and shared experts.
+    Source: the shapes of the matrices in Hugging Face's model files. Leaves out latent attention and shared experts.
     """
     h, q, kv, f = model.hidden_dim, model.q_dim, model.kv_dim, model.ffn_dim
     attention = h * q + 2 * h * kv + q * h
@@ -86,6 +86,8 @@ class AdapterCounts(NamedTuple):
     """The same, an input that several modules read (q, k, v) counted once."""
     output_width: int
     """Sum of the output widths of the modules that one token passes through."""
+    active_params_per_layer: int
+    """What one token passes through of ``params_per_layer``."""
 
 
 @lru_cache(maxsize=4096)
@@ -121,4 +123,4 @@ def count_adapter(model: ModelSpec, rank: int, targets: tuple[str, ...]) -> Adap
         inputs += used * width_in
         outputs += used * width_out
         distinct[shared_input.get(target, target)] = used * width_in
-    return AdapterCounts(modules, params, inputs, sum(distinct.values()), outputs)
+    return AdapterCounts(modules, params, inputs, sum(distinct.values()), outputs, rank * (inputs + outputs))

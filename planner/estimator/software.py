@@ -30,7 +30,7 @@ CLASS_BY_NAME: dict[str, SoftwareClass] = {
     "accelerate": "stock",
     "deepspeed": "stock",
 }
-"""Part of a framework's name -> stock (eager PyTorch), lean (hand-written model code), compiled, tuned (fused by a vendor)."""
+"""Part of a framework's name -> stock (eager PyTorch), lean (hand-written model), compiled, tuned (vendor kernels)."""
 
 
 def software_class(framework: str | None) -> SoftwareClass | None:

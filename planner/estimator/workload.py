@@ -21,7 +21,10 @@ QUANTISED_BYTES: dict[str, float] = {
     "int8": 1.0,
     "fp8": 1.0,
 }
-"""Bytes a weight takes: packed bits and block constants (arXiv 2305.14314, section 3: blocks of 64 and 256; GPTQ: groups of 128)."""
+"""Bytes a weight takes: packed bits and block constants.
+
+ArXiv 2305.14314, section 3: blocks of 64, and of 256 for the second level; GPTQ: groups of 128.
+"""
 
 OPTIMIZER_STATES: dict[Optimizer, tuple[float, float, bool]] = {
     "adamw": (2.0, 0.0, False),
@@ -34,7 +37,7 @@ OPTIMIZER_STATES: dict[Optimizer, tuple[float, float, bool]] = {
 }
 """States in units of the trained dtype, states in bytes of their own, steps without parameter-sized temporaries."""
 
-NO_ADAPTER = AdapterCounts(0, 0, 0, 0, 0)
+NO_ADAPTER = AdapterCounts(0, 0, 0, 0, 0, 0)
 RECOMPUTED_RATIO: dict[ActivationCheckpointing, float] = {"none": 0.0, "selective": 0.5, "full": 1.0, "offloaded": 1.0}
 
 
@@ -121,10 +124,6 @@ def known(value: T | None, field: str, why: str) -> T:
     return value
 
 
-def adapter_params(model: ModelSpec, adapter: AdapterCounts) -> int:
-    return model.num_layers * adapter.params_per_layer
-
-
 @lru_cache(maxsize=1024)
 def _trained_dtypes(
     precision: Precision, *, trains_base: bool, is_sharded: bool, software: SoftwareClass | None
@@ -154,13 +153,17 @@ def workload(config: RunConfig) -> Workload:
     cluster = known(config.cluster, "cluster", "the accelerator decides what fits and how fast it is")
     method = known(config.method, "method", "full, lora or qlora decides what is trained")
     precision = known(config.precision, "precision", "it decides the bytes of every tensor")
-    optimizer = known(config.optimizer, "optimizer", "its states are part of memory")
-    checkpointing = known(config.activation_checkpointing, "activation_checkpointing", "it decides what is saved")
-    loss = known(config.loss, "loss", "it decides how often logits are held")
+    optimizer: Optimizer = known(config.optimizer, "optimizer", "its states are part of memory")
+    checkpointing: ActivationCheckpointing = known(
+        config.activation_checkpointing, "activation_checkpointing", "it decides what is saved"
+    )
+    loss: LossKernel = known(config.loss, "loss", "it decides how often logits are held")
     attention = known(config.attention, "attention", "eager attention holds scores")
     seq_len = known(config.seq_len, "seq_len", "activations and attention grow with it")
     micro_batch = known(config.micro_batch_size, "micro_batch_size", "activations grow with it")
-    accumulation = known(config.gradient_accumulation_steps, "gradient_accumulation_steps", "it decides tokens per step")
+    accumulation = known(
+        config.gradient_accumulation_steps, "gradient_accumulation_steps", "it decides tokens per step"
+    )
     batching = known(config.batching, "batching", "it decides how many of the positions are fed")
     zero_stage = known(config.parallelism.zero_stage, "parallelism.zero_stage", "it decides what ranks divide")
     parallelism = config.parallelism
@@ -174,7 +177,7 @@ def workload(config: RunConfig) -> Workload:
         rank = known(config.lora and config.lora.rank, "lora.rank", "it decides the adapter's size")
         targets = known(config.lora and config.lora.targets, "lora.targets", "they decide the adapter's size")
         adapter = count_adapter(model, rank, targets)
-        trainable = config.trainable_params or adapter_params(model, adapter)
+        trainable = config.trainable_params or model.num_layers * adapter.params_per_layer
 
     quantization = config.base_quantization or "none"
     is_quantised = not trains_base and quantization != "none"
@@ -183,7 +186,7 @@ def workload(config: RunConfig) -> Workload:
     other_bytes = 2.0 if is_quantised and weights_bytes < 2.0 else weights_bytes
     shards = parallelism.dp_shard or config.data_parallel
     is_sharded = zero_stage == 3 and shards > 1
-    fused_kernels = software in ("tuned", "compiled") or loss in ("fused_ce", "fused_linear_ce")
+    fused_kernels = software in ("tuned", "compiled", "lean") or loss in ("fused_ce", "fused_linear_ce")
     fp32_residual = is_blockwise and quantization != "gptq4" and not is_sharded and loss == "full_logits"
     if fp32_residual:
         other_bytes = 4.0
@@ -194,6 +197,7 @@ def workload(config: RunConfig) -> Workload:
     is_fused = is_fused or software in ("tuned", "compiled")
     state_unit = 4.0 if master_bytes else trained_bytes
 
+    compute_bytes = max(DTYPE_BYTES[precision.compute_dtype], 2.0)
     longest = float(seq_len)
     fed = longest
     if batching in ("dynamic", "padding_free") and config.mean_tokens_per_sample:
@@ -217,9 +221,9 @@ def workload(config: RunConfig) -> Workload:
         gradient_bytes=gradient_bytes,
         state_bytes=states * state_unit + own_states + master_bytes,
         temporary_bytes=0.0 if is_fused else trained_bytes,
-        compute_bytes=max(DTYPE_BYTES[precision.compute_dtype], 2.0),
+        compute_bytes=compute_bytes,
         compute_dtype=precision.compute_dtype,
-        casts_adapter_inputs=not precision.amp and not trains_base and trained_bytes > DTYPE_BYTES[precision.compute_dtype],
+        casts_adapter_inputs=not precision.amp and not trains_base and trained_bytes > compute_bytes,
         optimizer_is_fused=is_fused,
         micro_batch_size=micro_batch,
         accumulation=accumulation,

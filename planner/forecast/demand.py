@@ -26,7 +26,7 @@ class ExpectedUpdate(Frozen):
     estimate: Estimate
     """Calibrated, of one run on the dataset as it is now: the first slot's dataset."""
     dataset_growth_ratio_per_update: float = Field(default=0.0, gt=-1)
-    """The dataset of the slot after next is this much larger than that of the next one, and so on."""
+    """How much larger each slot's dataset is than that of the slot before."""
     length_follows_dataset: bool = True
     """False where steps or tokens are fixed: the dataset then grows and the runs do not."""
     keep_checkpoints_of_last_updates: int | None = Field(default=None, gt=0)
@@ -34,14 +34,18 @@ class ExpectedUpdate(Frozen):
 
     @classmethod
     def of(cls, update: PlannedUpdate, slots: Sequence[datetime], cadence: Cadence, estimate: Estimate) -> Self:
-        """A planned update with what history and physics say about it."""
+        """A planned update with what history and physics say about it.
+
+        A growth of the dataset in the plan goes before the growth that was seen.
+        """
+        seen = cadence.dataset_growth_ratio_per_update
         return cls(
             name=update.name,
             slots=tuple(slots),
             runs_per_update=update.runs_per_update,
             cadence=cadence,
             estimate=estimate,
-            dataset_growth_ratio_per_update=update.dataset_growth_ratio_per_update,
+            dataset_growth_ratio_per_update=update.dataset_growth_ratio_per_update or seen or 0.0,
             length_follows_dataset=update.run.max_steps is None and update.run.train_tokens is None,
             keep_checkpoints_of_last_updates=update.keep_checkpoints_of_last_updates,
         )
@@ -86,6 +90,28 @@ class ObservedProgramme(Frozen):
     """Squared coefficient of variation of the weekly intensity: 0 is Poisson, experiments in bursts have 1 and more."""
     runs: tuple[ObservedRun, ...] = Field(min_length=1)
     """Drawn from as whole rows, so that long runs stay dear runs."""
+
+    @property
+    def accelerators(self) -> frozenset[str]:
+        """Slugs of the accelerators its runs had, where known."""
+        return frozenset(run.accelerator for run in self.runs if run.accelerator is not None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its runs do not tell, in sentences."""
+        untold = {
+            "accelerators": [run.num_accelerators is None for run in self.runs],
+            "cost": [run.cost_usd is None for run in self.runs],
+            "network traffic": [run.network_bytes is None for run in self.runs],
+            "stored checkpoints": [run.stored_bytes is None for run in self.runs],
+        }
+        return tuple(
+            f"{what} unknown for {self.name}: totals leave it out"
+            if all(unknown)
+            else f"{what} of {sum(unknown)} of {len(unknown)} runs of {self.name} unknown: taken as the others' median"
+            for what, unknown in untold.items()
+            if any(unknown)
+        )
 
 
 def observe_programme(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def book_on_weeks(occupancy: Occupancy, bounds_s: Floats) -> dict[str, Floats]:
     """
     runs, shares, overlaps_s = [], [], []
     length_s = occupancy.end_s - occupancy.start_s
-    for start_s, end_s in zip(bounds_s[:-1], bounds_s[1:], strict=True):
+    for start_s, end_s in pairwise(bounds_s):
         starts = (occupancy.start_s >= start_s) & (occupancy.start_s < end_s)
         overlap_s = np.minimum(occupancy.end_s, end_s) - np.maximum(occupancy.start_s, start_s)
         overlaps_s.append(np.maximum(overlap_s, 0.0))

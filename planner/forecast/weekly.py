@@ -1,5 +1,6 @@
 """Forecast rows: quantiles of every resource by week and programme, and of their totals."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Literal
@@ -33,6 +34,10 @@ ALL = "all"
 BLOCK_SAMPLES = 250
 MOST_INTERVALS = 50_000
 """More planned runs than this would not fit into memory; no team means them."""
+
+
+MOST_GROWTH = 1e6
+"""Of a dataset over the horizon."""
 
 
 class ForecastWeek(Frozen):
@@ -103,7 +108,14 @@ def forecast_weeks(
     _check(expected, observed, num_weeks, num_samples)
     bounds = weeks_from(as_of, zone, num_weeks + 1)
     bounds_s = np.array([bound.timestamp() - as_of.timestamp() for bound in bounds])
-    samples = _simulate(expected, observed, as_of, bounds_s, seed_text, num_samples)
+    samples = _simulate(
+        expected,
+        observed,
+        [
+            Block(as_of, bounds_s, seed_text, number, min(BLOCK_SAMPLES, num_samples - first))
+            for number, first in enumerate(range(0, num_samples, BLOCK_SAMPLES))
+        ],
+    )
     shared = {"as_of": as_of, "calibration_id": calibration_id}
     weeks, totals = [], []
     for programme, booked in samples.items():
@@ -111,32 +123,30 @@ def forecast_weeks(
             if (amounts := booked.get(resource)) is None:
                 continue
             row = {**shared, "programme": programme, "resource": resource}
-            for week, bound in enumerate(bounds[:-1]):
-                weeks.append(ForecastWeek(**row, week_start=bound.date(), **_summary(amounts[:, week])))
-            total = _summary(_over_horizon(resource, amounts))
-            totals.append(ForecastTotal(**row, week_start=bounds[0].date(), num_weeks=num_weeks, **total))
+            *by_week, whole = _summaries(np.column_stack([amounts, _over_horizon(resource, amounts)]))
+            for bound, summary in zip(bounds[:-1], by_week, strict=True):
+                weeks.append(ForecastWeek(**row, week_start=bound.date(), **summary))
+            totals.append(ForecastTotal(**row, week_start=bounds[0].date(), num_weeks=num_weeks, **whole))
     return Forecast(**shared, weeks=tuple(weeks), totals=tuple(totals), notes=_notes(expected, observed))
 
 
 def _simulate(
     expected: Sequence[ExpectedUpdate],
     observed: Sequence[ObservedProgramme],
-    as_of: datetime,
-    bounds_s: Floats,
-    seed_text: str,
-    num_samples: int,
+    blocks_to_draw: Sequence[Block],
 ) -> dict[str, dict[str, Floats]]:
     """Samples x weeks by programme and resource, ``all`` first."""
     blocks: list[dict[str, dict[str, Floats]]] = []
-    for number, first in enumerate(range(0, num_samples, BLOCK_SAMPLES)):
-        block = Block(as_of, bounds_s, seed_text, number, min(BLOCK_SAMPLES, num_samples - first))
+    for block in blocks_to_draw:
+        bounds_s = block.bounds_s
         occupancies = {update.name: simulate_update(update, block) for update in expected}
         occupancies |= {programme.name: simulate_observed(programme, block) for programme in observed}
         booked = {name: book_on_weeks(occupancy, bounds_s) for name, occupancy in occupancies.items()}
         blocks.append({ALL: _together(booked, occupancies, block), **booked})
     return {
         programme: {
-            resource: np.concatenate([block[programme][resource] for block in blocks]) for resource in blocks[0][programme]
+            resource: np.concatenate([block[programme][resource] for block in blocks])
+            for resource in blocks[0][programme]
         }
         for programme in blocks[0]
     }
@@ -162,9 +172,10 @@ def _over_horizon(resource: ForecastResource, amounts: Floats) -> Floats:
     return amounts[:, -1] if resource == "storage_bytes" else np.asarray(amounts.sum(axis=1))
 
 
-def _summary(amounts: Floats) -> dict[str, float]:
-    p10, p50, p90 = (float(quantile) for quantile in np.quantile(amounts, (0.1, 0.5, 0.9)))
-    return {"p10": p10, "p50": p50, "p90": p90, "mean": float(amounts.mean())}
+def _summaries(amounts: Floats) -> list[dict[str, float]]:
+    """Of each column."""
+    columns = np.vstack([np.quantile(amounts, (0.1, 0.5, 0.9), axis=0), amounts.mean(axis=0)])
+    return [dict(zip(("p10", "p50", "p90", "mean"), column, strict=True)) for column in columns.T.tolist()]
 
 
 def _check(
@@ -184,6 +195,13 @@ def _check(
             f"planned updates have more runs than can be forecast: {largest.name!r} alone has {len(largest.slots):,} "
             f"slots of {largest.runs_per_update:,} runs; check its cadence, or forecast fewer weeks"
         )
+    for update in expected:
+        growth = 1 + update.dataset_growth_ratio_per_update
+        if len(update.slots) * math.log(growth) > math.log(MOST_GROWTH):
+            raise InputError(
+                f"{update.name!r}: its dataset would grow {growth:g}-fold {len(update.slots):,} times, beyond "
+                f"{MOST_GROWTH:g}-fold: dataset_growth_ratio_per_update is a ratio per update, .02 for 2 %"
+            )
 
 
 def _notes(expected: Sequence[ExpectedUpdate], observed: Sequence[ObservedProgramme]) -> tuple[str, ...]:
@@ -196,10 +214,12 @@ def _say(expected: Sequence[ExpectedUpdate], observed: Sequence[ObservedProgramm
     for update in expected:
         if not update.slots:
             yield f"{update.name}: no slot of its cadence falls into these weeks"
+        if update.cadence.slip_s_p50 is None:
+            yield f"{update.name}: no past update was seen, its plan is taken as kept"
         if update.estimate.cost_usd is None:
             yield f"cost unknown for {update.name}: no price; totals leave it out"
     for programme in observed:
-        yield from programme.unknowns
+        yield from programme.notes
     kinds = sorted({update.accelerator for update in expected} | {k for p in observed for k in p.accelerators})
     if len(kinds) > 1:
         yield f"peak_accelerators of {ALL!r} counts accelerators of different kinds together: {', '.join(kinds)}"

@@ -153,7 +153,8 @@ class CadenceRow(Frozen):
     planned_updates: float | None
     finished_updates: int
     attempts: int
-    updates_per_planned_p50: float | None
+    updates_per_planned: float | None
+    """What is expected of the next planned update, from the past ones; None where nothing was planned."""
     attempts_per_finished: float | None
     """None where nothing was finished."""
 

@@ -24,12 +24,12 @@ class AxisUnit(NamedTuple):
 
 
 QUANTITIES: dict[str, Quantity] = {
-    "runs": Quantity("Runs", "count"),
+    "cost_usd": Quantity("Cost", "usd"),
     "accelerator_hours": Quantity("Accelerator-hours", "hours"),
     "peak_accelerators": Quantity("Accelerators in use at the peak", "count"),
+    "runs": Quantity("Runs", "count"),
     "storage_bytes": Quantity("Storage", "bytes"),
     "network_bytes": Quantity("Network traffic", "bytes"),
-    "cost_usd": Quantity("Cost", "usd"),
     "peak_allocated_bytes": Quantity("Peak memory, allocated", "bytes"),
     "peak_reserved_bytes": Quantity("Peak memory, reserved", "bytes"),
     "peak_device_bytes": Quantity("Peak memory, device", "bytes"),
@@ -86,10 +86,12 @@ def format_value(resource: str, value: float | None) -> str:
 
 
 def format_ratio(ratio: float | None) -> str:
-    """A ratio as a percentage; 'unknown' where there is none."""
+    """A ratio as a percentage, never rounded up to 100 %; 'unknown' where there is none."""
     if ratio is None:
         return "unknown"
-    return f"{ratio:.1%}".replace("%", " %") if abs(ratio) < 0.095 else f"{ratio:.0%}".replace("%", " %")
+    if 0.995 <= ratio < 1:
+        return "> 99 %"
+    return f"{ratio * 100:.1f} %" if abs(ratio) < 0.095 else f"{ratio * 100:.0f} %"
 
 
 def format_log_factor(log_ratio: float | None) -> str:
@@ -100,3 +102,9 @@ def format_log_factor(log_ratio: float | None) -> str:
 def format_factor(factor: float | None) -> str:
     """A factor as text: ``format_factor(1.5)`` is ``'x 1.50'``."""
     return "unknown" if factor is None else f"x {factor:,.2f}" if factor < 100 else f"x {factor:,.0f}"
+
+
+def in_page_order(resources: Iterable[str]) -> list[str]:
+    """Each resource once, in the order in which pages show them."""
+    found = set(resources)
+    return [name for name in QUANTITIES if name in found]

@@ -1,11 +1,12 @@
 """The page's tables: rows of text, with the number of rows left out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from planner.report.page import (
+    AccuracyRow,
     ComparisonRow,
     DriftRow,
     ForecastRow,
@@ -15,11 +16,14 @@ from planner.report.page import (
     WeeklyPage,
     wall_clock,
 )
-from planner.report.quantities import format_factor, format_log_factor, format_ratio, format_value, label
+from planner.report.quantities import QUANTITIES, format_factor, format_log_factor, format_ratio, format_value, label
 
 MAX_ROWS = 200
+NO_BREAK = "\u00a0"
+_ORDER = {resource: place for place, resource in enumerate(QUANTITIES)}
 
 Row = TypeVar("Row")
+Resourceful = TypeVar("Resourceful", TotalRow, AccuracyRow)
 
 
 class Column(NamedTuple):
@@ -49,8 +53,8 @@ def number(title: str) -> Column:
 
 
 def format_day(day: date) -> str:
-    """A day for people: ``'24 Nov 2026'``."""
-    return f"{day.day} {day:%b %Y}"
+    """A day for people: 24 Nov 2026, kept on one line."""
+    return f"{day.day} {day:%b %Y}".replace(" ", NO_BREAK)
 
 
 def format_moment(moment: datetime | None, zone: ZoneInfo) -> str:
@@ -58,7 +62,11 @@ def format_moment(moment: datetime | None, zone: ZoneInfo) -> str:
     if moment is None:
         return ""
     local = wall_clock(moment, zone)
-    return f"{format_day(local.date())}, {local:%H:%M}"
+    return f"{format_day(local.date())},{NO_BREAK}{local:%H:%M}"
+
+
+def _in_order(rows: Iterable[Resourceful]) -> list[Resourceful]:
+    return sorted(rows, key=lambda row: _ORDER[row.resource])
 
 
 def totals(page: WeeklyPage) -> Table:
@@ -69,7 +77,9 @@ def totals(page: WeeklyPage) -> Table:
         number("High (90th percentile)"): lambda row: format_value(row.resource, row.p90),
         number("Mean"): lambda row: format_value(row.resource, row.mean),
     }
-    return table(f"Expected over the next {page.num_weeks} weeks, all programmes together", page.totals, columns)
+    return table(
+        f"Expected over the next {page.num_weeks} weeks, all programmes together", _in_order(page.totals), columns
+    )
 
 
 def forecast(page: WeeklyPage) -> Table:
@@ -88,7 +98,7 @@ def forecast(page: WeeklyPage) -> Table:
 def accuracy(page: WeeklyPage) -> Table:
     return table(
         "How far predictions were off, per resource",
-        page.accuracy,
+        _in_order(page.accuracy),
         {
             Column("Resource"): lambda row: label(row.resource),
             number("Runs"): lambda row: f"{row.num_runs:,}",
@@ -110,28 +120,32 @@ def comparisons(page: WeeklyPage) -> Table:
         Column("Resource"): lambda row: label(row.resource),
         number("Measured"): lambda row: format_value(row.resource, row.actual),
         number("Predicted"): lambda row: format_value(row.resource, row.p50),
-        number("80 % range"): lambda row: f"{format_value(row.resource, row.p10)} to {format_value(row.resource, row.p90)}",
+        number("80 % range"): _range,
         number("Physics alone"): lambda row: format_value(row.resource, row.prior_p50),
         Column("Inside the range"): lambda row: "yes" if row.within else "no",
-    }  # fmt: skip
+    }
     return table("Run by run, newest first", newest, columns)
+
+
+def _range(row: ComparisonRow) -> str:
+    return f"{format_value(row.resource, row.p10)} to {format_value(row.resource, row.p90)}"
 
 
 def drift(page: WeeklyPage) -> Table:
     worst = sorted(page.drift, key=lambda row: -(row.statistic or 0.0) / row.limit)
-    states = {"ok": "in control", "drifting": "drifting", "too_few_runs": "too few runs"}
+    states = {"ok": f"in{NO_BREAK}control", "drifting": "drifting", "too_few_runs": f"too{NO_BREAK}few{NO_BREAK}runs"}
     columns: dict[Column, Callable[[DriftRow], str]] = {
         Column("Resource"): lambda row: label(row.resource),
         Column("Group of runs"): lambda row: row.group,
         Column("State"): lambda row: states[row.state],
         number("Runs"): lambda row: f"{row.num_runs:,}",
-        number("Statistic / limit"): lambda row: f"{row.statistic / row.limit:.2f}" if row.statistic is not None else "",
+        number("Statistic / limit"): lambda row: "" if row.statistic is None else f"{row.statistic / row.limit:.2f}",
         number("Measured / physics, before"): lambda row: format_log_factor(row.baseline_log_bias),
         number("Measured / physics, lately"): lambda row: format_log_factor(row.recent_log_bias),
         number("Change"): lambda row: format_factor(row.factor) if row.factor is not None else "",
         Column("Direction"): lambda row: row.direction or "",
         Column("Since"): lambda row: format_moment(row.since, page.zone),
-    }  # fmt: skip
+    }
     return table("Groups of runs, nearest to the alarm first", worst, columns)
 
 
@@ -144,7 +158,7 @@ def cadence(page: WeeklyPage) -> Table:
             number("Updates planned"): lambda row: _count(row.planned_updates),
             number("Updates finished"): lambda row: _count(row.finished_updates),
             number("Runs attempted"): lambda row: _count(row.attempts),
-            number("Done per planned update, median"): lambda row: _count(row.updates_per_planned_p50),
+            number("Done per planned update"): lambda row: _count(row.updates_per_planned),
             number("Attempts per finished update"): lambda row: _count(row.attempts_per_finished),
         },
     )

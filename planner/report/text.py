@@ -17,7 +17,7 @@ VERDICT_STYLE = {"allow": "bold green", "warn": "bold yellow", "block": "bold re
 
 def print_estimate(config: RunConfig, estimate: Estimate) -> None:
     """One run's estimate: headline figures, memory timeline, where time and money go, what it rests on."""
-    console = Console()
+    console = Console(soft_wrap=True)
     console.print(f"[bold]{escape(config.name)}[/]: {_what(config, estimate)}")
     console.print(_headlines(estimate))
     console.print(_memory_table(estimate))
@@ -111,7 +111,7 @@ def _provenance(estimate: Estimate) -> str:
 
 def print_decision(decision: GateDecision) -> None:
     """The verdict with every reason and, for a blocked run, what would help."""
-    console = Console()
+    console = Console(soft_wrap=True)
     estimate = decision.estimate
     console.print(
         f"[{VERDICT_STYLE[decision.verdict]}]{decision.verdict.upper()}[/] {escape(decision.name)}: "
@@ -185,3 +185,39 @@ def catalog_table(catalog: Catalog, kind: str, contains: str) -> Table:
                 where = (price.provider, price.region, price.pricing_category)
                 table.add_row(product, *where, f"{price.usd_per_unit:.4g}", price.unit, str(price.valid_from))
     return table
+
+
+def drift_table(rows: Iterable[dict[str, object]]) -> Table:
+    """Groups by how near they are to the alarm limit, from rows of ``drift_status``."""
+    table = Table(
+        "state", "resource", "group", "runs", "statistic / limit", "since", "factor", box=None, pad_edge=False
+    )
+    style = {"drifting": "bold red", "ok": "green", "too_few_runs": "dim"}
+    for row in rows:
+        statistic, since, factor = row["statistic"], row["since"], row["factor"]
+        table.add_row(
+            f"[{style[str(row['state'])]}]{row['state']}[/]",
+            str(row["resource"]),
+            escape(str(row["group"])),
+            str(row["num_runs"]),
+            "" if statistic is None else f"{float(str(statistic)):.1f} / {float(str(row['limit'])):.1f}",
+            "" if since is None else f"{since:%Y-%m-%d}",
+            "" if factor is None else f"{float(str(factor)):.2f}",
+        )
+    return table
+
+
+def mart_table(rows: Iterable[dict[str, object]]) -> Table:
+    """Rows of any mart; columns that are empty everywhere are left out."""
+    listed = list(rows)
+    columns = [name for name in listed[0] if any(row[name] is not None for row in listed)]
+    table = Table(*(name.replace("_", " ") for name in columns), box=None, pad_edge=False)
+    for row in listed:
+        table.add_row(*(_cell(row[name]) for name in columns))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from planner.domain.raw_run import RawInput, RawMetric, RawRun
-from planner.errors import StoreError
-from planner.sources.reader import BATCH_RUNS, SYSTEM_PREFIX, Experiment, finite, matching, redact_uri
+from planner.domain.tracking_uri import redact_uri
+from planner.errors import StoreError, StoreUnreachableError
+from planner.sources.reader import BATCH_RUNS, OPEN_STATUSES, PERSONAL_TAGS, SYSTEM_PREFIX, Experiment, finite, matching
 
 SUPPORTED_REVISION = "dc11669786a5"
 """Schema of MLflow 3.17; older and newer ones work as long as they hold the columns below."""
@@ -59,6 +60,7 @@ class SqliteReader:
             and (
                 ended_since_ms is None
                 or head[6] is None
+                or head[3] in OPEN_STATUSES
                 or head[6] >= ended_since_ms
                 or head[4] == "deleted"
                 or head[0] in also
@@ -74,12 +76,13 @@ class SqliteReader:
         columns = "run_uuid, key, value, is_nan, step, timestamp"
         latest = self._by_run(f"select {columns} from latest_metrics where run_uuid in ({{}})", run_ids)
         samples = self._by_run(
-            f"select {columns} from metrics where run_uuid in ({{}}) and substr(key, 1, {len(SYSTEM_PREFIX)}) = '{SYSTEM_PREFIX}'",
+            f"select {columns} from metrics where run_uuid in ({{}}) "
+            f"and substr(key, 1, {len(SYSTEM_PREFIX)}) = '{SYSTEM_PREFIX}'",
             run_ids,
         )
         inputs = self._by_run(
-            "select i.destination_id, d.name, d.digest, d.dataset_source_type, d.dataset_schema, d.dataset_profile, t.value "
-            "from inputs i join datasets d on d.dataset_uuid = i.source_id "
+            "select i.destination_id, d.name, d.digest, d.dataset_source_type, d.dataset_schema, d.dataset_profile, "
+            "t.value from inputs i join datasets d on d.dataset_uuid = i.source_id "
             "left join input_tags t on t.input_uuid = i.input_uuid and t.name = 'mlflow.data.context' "
             "where i.source_type = 'DATASET' and i.destination_type = 'RUN' and i.destination_id in ({})",
             run_ids,
@@ -95,7 +98,7 @@ class SqliteReader:
                 start_ms=start,
                 end_ms=end,
                 params=dict(sorted(params[run_id])),
-                tags={key: value or "" for key, value in sorted(tags[run_id])},
+                tags={key: value or "" for key, value in sorted(tags[run_id]) if key not in PERSONAL_TAGS},
                 metrics=_points(latest[run_id]),
                 system_samples=_points(samples[run_id]),
                 inputs=tuple(sorted((RawInput(*row) for row in inputs[run_id]), key=repr)),
@@ -113,8 +116,10 @@ class SqliteReader:
         try:
             return self._connection.execute(query, values).fetchall()
         except sqlite3.DatabaseError as error:
-            raise StoreError(
-                f"{self.source}: SQLite cannot read {self._path}: {error}. If a training job is writing, try again later"
+            kind = StoreUnreachableError if "locked" in str(error) else StoreError
+            raise kind(
+                f"{self.source}: SQLite cannot read {self._path} ({error}). If a training job is writing, try again "
+                "later; if the file is damaged, restore it from a backup"
             ) from error
 
     def _connect(self) -> sqlite3.Connection:
@@ -134,14 +139,16 @@ class SqliteReader:
             except sqlite3.DatabaseError as error:
                 reason = error
         raise StoreError(
-            f"{self.source}: cannot open {self._path} ({reason}). Check that you may read it; if another program has it "
-            "open, copy the file together with its -wal file to a folder you may write to"
+            f"{self.source}: cannot open {self._path} ({reason}). Check that you may read it; if another program has "
+            "it open, copy the file together with its -wal file to a folder you may write to"
         ) from reason
 
     def _check_schema(self) -> None:
         tables = {name for (name,) in self._query("select name from sqlite_master where type = 'table'")}
         if "alembic_version" not in tables:
-            raise StoreError(f"{self.source}: {self._path} is an SQLite file but no MLflow store (no table alembic_version)")
+            raise StoreError(
+                f"{self.source}: {self._path} is an SQLite file but no MLflow store (no table alembic_version)"
+            )
         found = ", ".join(version for (version,) in self._query("select version_num from alembic_version")) or "none"
         for table, needed in NEEDED_COLUMNS.items():
             present = {row[1] for row in self._query(f"pragma table_info({table})")}

@@ -51,10 +51,23 @@ class PublishedRun(NamedTuple):
         return self.config.cluster.count if self.config.cluster else 1
 
     @property
+    def samples_per_step(self) -> int | None:
+        """Samples that all accelerators feed in one optimizer step; None where the batch is not published."""
+        config = self.config
+        if config.micro_batch_size is None or config.gradient_accumulation_steps is None:
+            return None
+        return config.micro_batch_size * config.gradient_accumulation_steps * config.data_parallel
+
+    @property
     def tokens_per_step(self) -> float | None:
-        """Tokens that all accelerators feed in one optimizer step; None where time or throughput is not published."""
+        """Tokens that all accelerators feed in one optimizer step; None where time or throughput is not published.
+
+        Exact where all samples have one length, else throughput times step time.
+        """
         if self.tokens_per_s_per_accelerator is None or self.step_time_s is None:
             return None
+        if self.config.batching in ("packed", "padded") and self.samples_per_step and self.config.seq_len:
+            return float(self.samples_per_step * self.config.seq_len)
         return self.tokens_per_s_per_accelerator * self.num_accelerators * self.step_time_s
 
 

@@ -4,12 +4,15 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from planner.domain.raw_run import RawRun
+from planner.domain.tracking_uri import redact_uri
 
 BATCH_RUNS = 500
 SYSTEM_PREFIX = "system/"
+OPEN_STATUSES = ("RUNNING", "SCHEDULED")
+PERSONAL_TAGS = frozenset({"mlflow.user"})
+"""Who started a run is nobody's business here: these tags are not read."""
 LARGEST_FINITE = 1.7e308
 """MLflow's SQL stores keep an infinity as the largest double."""
 
@@ -35,7 +38,7 @@ class RunReader(Protocol):
     ) -> Iterator[list[RawRun]]:
         """Runs of the matching experiments in batches of at most 500.
 
-        With ``ended_since_ms``: runs that ended since then, runs without an end, all deleted runs, and the named ones.
+        With ``ended_since_ms``: runs that ended since then, those still open, all deleted ones, and the named ones.
         """
         ...
 
@@ -60,28 +63,10 @@ def is_sqlite(tracking_uri: str) -> bool:
     return tracking_uri.partition(":")[0].partition("+")[0] == "sqlite"
 
 
-def redact_uri(tracking_uri: str) -> str:
-    """The URI without user, password, query and fragment.
-
-    >>> redact_uri("postgresql://ann:secret@db.internal:5432/mlflow?sslmode=require")
-    'postgresql://db.internal:5432/mlflow'
-    >>> redact_uri("sqlite:////data/mlflow.db")
-    'sqlite:////data/mlflow.db'
-    """
-    before_query = re.split(r"[?#]", tracking_uri, maxsplit=1)[0]
-    scheme, separator, rest = before_query.partition("://")
-    if not separator:
-        return before_query
-    authority, slash, path = rest.partition("/")
-    if urlsplit(tracking_uri).scheme:
-        authority = authority.rpartition("@")[2]
-    return f"{scheme}://{authority}{slash}{path}"
-
-
 def without_secrets(text: str, tracking_uri: str) -> str:
     """A message of another library with every credential of the URI taken out."""
     cleaned = text.replace(tracking_uri, redact_uri(tracking_uri))
-    return re.sub(r"://[^/\s@]+@", "://", cleaned)
+    return re.sub(r"://[^/\s]+@", "://", cleaned)
 
 
 def matching(experiments: Iterable[Experiment], patterns: Iterable[str]) -> list[Experiment]:

@@ -20,6 +20,11 @@ class Warehouse:
         self._in_transaction = False
         self.path = path
 
+    def close(self) -> None:
+        """Closes the database and lets go of it, whoever still holds this object (a flow engine keeps arguments)."""
+        self._connection.close()
+        del self._connection
+
     def execute(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of one statement; ``values`` are bound to its question marks."""
         return self._connection.execute(statement, list(values) or None).fetchall()
@@ -63,7 +68,7 @@ def connect(path: Path) -> Iterator[Warehouse]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WarehouseError(
-            f"warehouse {path}: cannot make the folder {path.parent} ({error}). Set FORETUNE_HOME to a folder you may write to"
+            f"warehouse {path}: cannot make its folder ({error}). Set FORETUNE_HOME to a folder you may write to"
         ) from error
     with _opened(path, read_only=False) as db:
         apply_migrations(db, sql_folder() / "migrations")
@@ -86,10 +91,12 @@ def _opened(path: Path, *, read_only: bool) -> Iterator[Warehouse]:
         connection.execute("set TimeZone = 'UTC'")
     except duckdb.Error as error:
         raise _opening_error(path, error) from error
+    warehouse = Warehouse(connection, path)
+    del connection
     try:
-        yield Warehouse(connection, path)
+        yield warehouse
     finally:
-        connection.close()
+        warehouse.close()
 
 
 def _opening_error(path: Path, error: duckdb.Error) -> WarehouseError:
@@ -101,6 +108,6 @@ def _opening_error(path: Path, error: duckdb.Error) -> WarehouseError:
     if isinstance(error, duckdb.ConnectionException):
         return WarehouseError(f"warehouse {path} is already open in this process in another mode ({text})")
     return WarehouseError(
-        f"cannot open {path} ({text}). If the file is damaged, move it away: the next `foretune ingest` rebuilds the runs "
-        "from their stores"
+        f"cannot open {path} ({text}). If the file is damaged, move it away: the next `foretune ingest` reads the "
+        "runs from their stores again"
     )

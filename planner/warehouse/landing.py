@@ -12,15 +12,26 @@ from planner.warehouse.connection import Warehouse
 
 TABLES: dict[str, dict[str, str]] = {
     "raw_runs": {
-        "experiment_id": "string", "experiment_name": "string", "run_name": "string", "status": "string",
-        "lifecycle_stage": "string", "start_ms": "int64", "end_ms": "int64", "content_hash": "string",
+        "experiment_id": "string",
+        "experiment_name": "string",
+        "run_name": "string",
+        "status": "string",
+        "lifecycle_stage": "string",
+        "start_ms": "int64",
+        "end_ms": "int64",
+        "content_hash": "string",
     },
     "raw_params": {"key": "string", "value": "string"},
     "raw_tags": {"key": "string", "value": "string"},
     "raw_metrics": {"key": "string", "value": "float64", "step": "int64", "timestamp_ms": "int64"},
     "raw_system_samples": {"key": "string", "value": "float64", "step": "int64", "timestamp_ms": "int64"},
     "raw_inputs": {
-        "name": "string", "digest": "string", "source_type": "string", "schema": "string", "profile": "string", "context": "string",
+        "name": "string",
+        "digest": "string",
+        "source_type": "string",
+        "schema": "string",
+        "profile": "string",
+        "context": "string",
     },
 }
 
@@ -49,7 +60,7 @@ def land(db: Warehouse, source: str, batches: Iterable[Sequence[RawRun]]) -> Lan
 
 
 def watermark(db: Warehouse, source: str, experiment_patterns: Sequence[str]) -> int | None:
-    """End of the newest run at the last complete reading, in ms; None where these patterns were never read completely."""
+    """End of the newest run at the last complete reading, in ms; None where these patterns were never read whole."""
     found = db.execute(
         "select watermark_ms from ingest_state where source = ? and experiment_patterns = ?",
         (source, _patterns_text(experiment_patterns)),
@@ -82,7 +93,8 @@ def _land_batch(db: Warehouse, source: str, batch: Sequence[RawRun]) -> int:
     hashes = {run.run_id: _content_hash(run) for run in batch}
     known = dict(
         db.execute(
-            "select run_id, content_hash from raw_runs where source = ? and list_contains(?, run_id)", (source, list(hashes))
+            "select run_id, content_hash from raw_runs where source = ? and list_contains(?, run_id)",
+            (source, list(hashes)),
         )
     )
     changed = {run.run_id: run for run in batch if known.get(run.run_id) != hashes[run.run_id]}
@@ -94,7 +106,9 @@ def _land_batch(db: Warehouse, source: str, batch: Sequence[RawRun]) -> int:
             if replaced:
                 db.execute(f"delete from {table} where source = ? and list_contains(?, run_id)", (source, replaced))
             rows = [
-                (source, run.run_id, *row) for run in changed.values() for row in _rows_of(table, run, hashes[run.run_id])
+                (source, run.run_id, *row)
+                for run in changed.values()
+                for row in _rows_of(table, run, hashes[run.run_id])
             ]
             if rows:
                 names = ("source", "run_id", *columns)
@@ -107,7 +121,13 @@ def _rows_of(table: str, run: RawRun, content_hash: str) -> Iterable[tuple[Any, 
     if table == "raw_runs":
         return [
             (
-                run.experiment_id, run.experiment_name, run.run_name, run.status, run.lifecycle_stage, run.start_ms, run.end_ms,
+                run.experiment_id,
+                run.experiment_name,
+                run.run_name,
+                run.status,
+                run.lifecycle_stage,
+                run.start_ms,
+                run.end_ms,
                 content_hash,
             )
         ]
@@ -125,7 +145,9 @@ def _content_hash(run: RawRun) -> str:
 def _arrow(rows: Sequence[tuple[Any, ...]], names: Sequence[str], kinds: Sequence[str]) -> Any:
     import pyarrow as pa
 
-    arrays = [pa.array(values, type=getattr(pa, kind)()) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
+    arrays = [
+        pa.array(values, type=getattr(pa, kind)()) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)
+    ]
     return pa.table(arrays, names=list(names))
 
 

@@ -32,7 +32,7 @@ def apply_migrations(db: "Warehouse", folder: Path) -> int:
             fresh += 1
         elif applied[name] != checksum:
             raise WarehouseError(
-                f"migration {name} in {folder} differs from the one that warehouse {db.path} was made with: restore the "
-                "file (reinstall foretune), or set FORETUNE_HOME to another folder"
+                f"migration {name} in {folder} differs from the one that warehouse {db.path} was made with: restore "
+                "the file (reinstall foretune), or set FORETUNE_HOME to another folder"
             )
     return fresh

@@ -2,16 +2,12 @@
 
 from pathlib import Path
 
-from planner.errors import PlannerError
+from planner.settings import shipped_folder
 
 
 def sql_folder() -> Path:
-    """The folder ``sql``: inside the package where foretune is installed, beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    for folder in (package / "sql", package.parent / "sql"):
-        if (folder / "migrations").is_dir():
-            return folder
-    raise PlannerError(f"foretune is installed without its SQL files (looked in {package / 'sql'}): install it again")
+    """The folder ``sql``."""
+    return shipped_folder("sql")
 
 
 def sql_files(folder: Path) -> list[tuple[str, str]]:

@@ -29,7 +29,11 @@ def columns_of(row_type: type[Frozen]) -> tuple[Column, ...]:
     """Columns for the fields of a type: scalars as themselves, everything nested as JSON."""
     found = []
     for name, field in row_type.model_fields.items():
-        choices = get_args(field.annotation) if get_origin(field.annotation) in (Union, types.UnionType) else (field.annotation,)
+        choices = (
+            get_args(field.annotation)
+            if get_origin(field.annotation) in (Union, types.UnionType)
+            else (field.annotation,)
+        )
         kinds = {_sql_type(choice) for choice in choices if choice is not type(None)}
         found.append(Column(name, kinds.pop() if len(kinds) == 1 else "JSON", type(None) in choices))
     return tuple(found)
@@ -38,19 +42,24 @@ def columns_of(row_type: type[Frozen]) -> tuple[Column, ...]:
 def ensure_table(db: Warehouse, name: str, row_type: type[Frozen], key: tuple[str, ...]) -> None:
     """Creates the table for a row type, or adds the columns the type has gained since."""
     columns = columns_of(row_type)
-    present = {row[0]: row[1] for row in db.execute(
-        "select column_name, is_nullable from duckdb_columns() where database_name = current_database() and table_name = ?", (name,)
-    )}
+    present = {
+        row[0]: row[1]
+        for row in db.execute(
+            "select column_name, is_nullable from duckdb_columns() "
+            "where database_name = current_database() and table_name = ?",
+            (name,),
+        )
+    }
     if not present:
-        lines = [f"{c.name} {c.sql_type}{'' if c.nullable else ' not null'}" for c in columns]
-        db.execute(f"create table {name} ({', '.join(lines)}, primary key ({', '.join(key)}))")
+        lines = [f"{_quoted(c.name)} {c.sql_type}{'' if c.nullable else ' not null'}" for c in columns]
+        db.execute(f"create table {name} ({', '.join(lines)}, primary key ({_listed(key)}))")
         return
     for column in columns:
         if column.name not in present:
-            db.execute(f"alter table {name} add column {column.name} {column.sql_type}")
+            db.execute(f"alter table {name} add column {_quoted(column.name)} {column.sql_type}")
     for old, is_nullable in present.items():
         if old not in row_type.model_fields and not is_nullable:
-            db.execute(f"alter table {name} alter column {old} drop not null")
+            db.execute(f"alter table {name} alter column {_quoted(old)} drop not null")
 
 
 def upsert(db: Warehouse, name: str, rows: Iterable[Row], key: tuple[str, ...]) -> int:
@@ -63,13 +72,13 @@ def upsert(db: Warehouse, name: str, rows: Iterable[Row], key: tuple[str, ...]) 
         for batch in _in_batches(rows):
             latest = {tuple(getattr(row, part) for part in key): row for row in batch}
             columns = columns_of(type(batch[0]))
-            names = ", ".join(c.name for c in columns)
-            others = [c.name for c in columns if c.name not in key]
+            names = _listed(c.name for c in columns)
+            others = [_quoted(c.name) for c in columns if c.name not in key]
             changes = ", ".join(f"{column} = excluded.{column}" for column in others)
             differs = " or ".join(f"{name}.{column} is distinct from excluded.{column}" for column in others)
             action = f"do update set {changes} where {differs}" if others else "do nothing"
             touched += db.insert(
-                f"insert into {name} ({names}) select {names} from batch on conflict ({', '.join(key)}) {action}",
+                f"insert into {name} ({names}) select {names} from batch on conflict ({_listed(key)}) {action}",
                 _arrow(latest.values(), columns),
             )
     return touched
@@ -80,10 +89,9 @@ def replace_all(db: Warehouse, name: str, rows: Sequence[Row], key: tuple[str, .
     with db.transaction():
         touched = upsert(db, name, rows, key)
         keep = {tuple(getattr(row, part) for part in key) for row in rows}
-        parts = ", ".join(key)
-        for values in db.execute(f"select {parts} from {name}"):
+        for values in db.execute(f"select {_listed(key)} from {name}"):
             if values not in keep:
-                condition = " and ".join(f"{part} = ?" for part in key)
+                condition = " and ".join(f"{_quoted(part)} = ?" for part in key)
                 db.execute(f"delete from {name} where {condition}", values)
                 touched += 1
     return touched
@@ -92,7 +100,7 @@ def replace_all(db: Warehouse, name: str, rows: Sequence[Row], key: tuple[str, .
 def read(db: Warehouse, relation: str, row_type: type[Row], where: str = "", params: Sequence[Any] = ()) -> list[Row]:
     """Rows of a table or mart as their type. ``where`` is our own SQL; values come in through ``params``."""
     columns = columns_of(row_type)
-    names = ", ".join(c.name for c in columns)
+    names = _listed(c.name for c in columns)
     nested = [c.name for c in columns if c.sql_type == "JSON"]
     found = _ask(db, f"select {names} from {relation}{f' where {where}' if where else ''}", params)
     for row in found:
@@ -111,8 +119,16 @@ def _ask(db: Warehouse, query: str, params: Sequence[Any]) -> list[dict[str, Any
         return db.rows(query, params)
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise WarehouseError(
-            f"{db.path} lacks what this foretune reads ({' '.join(str(error).split())[:300]}): run `foretune weekly` once"
+            f"{db.path} lacks what this foretune reads ({' '.join(str(error).split())[:300]}): run `foretune weekly`"
         ) from error
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(_quoted, names))
 
 
 def _sql_type(annotation: Any) -> str:
@@ -132,8 +148,13 @@ def _arrow(rows: Iterable[Frozen], columns: Sequence[Column]) -> Any:
     import pyarrow as pa
 
     arrow_types = {
-        "VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(),
-        "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"), "DATE": pa.date32(), "JSON": pa.string(),
+        "VARCHAR": pa.string(),
+        "BIGINT": pa.int64(),
+        "DOUBLE": pa.float64(),
+        "BOOLEAN": pa.bool_(),
+        "TIMESTAMPTZ": pa.timestamp("us", tz="UTC"),
+        "DATE": pa.date32(),
+        "JSON": pa.string(),
     }
     nested = {c.name for c in columns if c.sql_type == "JSON"}
     values: dict[str, list[Any]] = {c.name: [] for c in columns}

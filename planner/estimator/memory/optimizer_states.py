@@ -10,5 +10,5 @@ def states_bytes(run: Workload, trained: float) -> float:
 
 
 def step_temporaries_bytes(run: Workload, trained: float) -> float:
-    """Bytes of the parameter-sized temporaries of an optimizer that is not fused (measured: 10 B a parameter in all)."""
+    """Bytes of the parameter-sized temporaries of an optimizer that is not fused (10 B a parameter in all)."""
     return 0.0 if run.cpu_offload else trained * run.temporary_bytes / divided_by_zero(run, 1)

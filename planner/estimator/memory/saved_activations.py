@@ -5,7 +5,7 @@ from planner.estimator.workload import Workload
 
 
 def hidden_divisor(run: Workload) -> float:
-    """Tensor parallel divides norms and hidden states only with sequence parallelism (arXiv 2205.05198, section 4.2)."""
+    """Tensor parallel divides norms and hidden states only with sequence parallelism (arXiv 2205.05198)."""
     return float(run.tp) if run.sequence_parallel else 1.0
 
 
@@ -22,14 +22,17 @@ def layer_bytes_per_token(run: Workload) -> float:
         norm *= c.fused_norm_saved_ratio
     if model.gated_mlp:
         inner = c.mlp_saved_bytes if trains else c.mlp_saved_frozen_bytes
-        if run.has_fused_kernels:
-            inner -= c.fused_mlp_saving_bytes
     else:
         inner = c.plain_mlp_saved_bytes if trains else c.plain_mlp_saved_frozen_bytes
+    if run.has_fused_kernels:
+        inner -= c.fused_mlp_saving_bytes
+    if run.software == "tuned" and run.compute_dtype == "fp8":
+        inner -= c.fp8_mlp_saving_bytes
     attention = c.attention_saved_bytes * (model.q_dim + model.kv_dim)
     experts = model.experts_per_token or 1
     divided = (attention + inner * model.ffn_dim * experts) / run.tp
-    saved = c.saved_margin_ratio * (norm * hidden / hidden_divisor(run) + divided) * run.compute_bytes / 2.0
+    margin = 1.0 if run.software in ("tuned", "lean") else c.saved_margin_ratio
+    saved = margin * (norm * hidden / hidden_divisor(run) + divided) * run.compute_bytes / 2.0
     return saved + eager_scores_bytes_per_token(run) + adapter_inputs_bytes_per_token(run)
 
 
@@ -42,7 +45,7 @@ def eager_scores_bytes_per_token(run: Workload) -> float:
 
 
 def adapter_inputs_bytes_per_token(run: Workload) -> float:
-    """Inputs of adapted modules, kept for the adapter's gradient: cast one by one to fp32, or shared between modules."""
+    """Inputs of adapted modules, kept for the adapter's gradient: cast one by one to fp32, or shared."""
     if run.trains_base:
         return 0.0
     if run.casts_adapter_inputs:

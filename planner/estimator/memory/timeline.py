@@ -58,7 +58,13 @@ def _stage_timeline(run: Workload, *, is_first_stage: bool, is_last_stage: bool)
         "loss": {**resting, **working, "saved_activations": saved, "logits": logits},
         "backward": _fuller(
             {**resting, **working, **inside_layer, "saved_activations": saved, "sharded_hidden_states": hidden},
-            {**resting, **working, **inside_layer, "saved_activations": saved / run.stage_layers, "gradients": gradients},
+            {
+                **resting,
+                **working,
+                **inside_layer,
+                "saved_activations": saved / run.stage_layers,
+                "gradients": gradients,
+            },
         ),
         "optimizer": {**resting, "gradients": gradients, "step_temporaries": step_temporaries_bytes(run, trained)},
     }

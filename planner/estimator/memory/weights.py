@@ -11,7 +11,7 @@ def stage_params(run: Workload, *, has_embeddings: bool, has_head: bool) -> tupl
     counts = run.params
     layers = run.stage_layers
     linear = layers * (counts.attention_per_layer / run.tp + counts.mlp_per_layer / (run.tp * run.ep))
-    others = layers * (counts.norms_per_layer + counts.router_per_layer)
+    others: float = layers * (counts.norms_per_layer + counts.router_per_layer)
     if has_embeddings:
         others += counts.embeddings / run.tp
     if has_head:

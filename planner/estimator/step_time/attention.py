@@ -15,7 +15,7 @@ def attention_s(run: Workload, tokens: float) -> float:
     Eager kernels also move the scores through memory and do not skip the masked half.
     """
     c, model = TIME, run.model
-    flop = attention_forward_flop(tokens, run.fed_tokens, model.q_dim, run.stage_layers) / run.tp
+    flop: float = attention_forward_flop(tokens, run.fed_tokens, model.q_dim, run.stage_layers) / run.tp
     rate = attention_flop_per_s(run.accelerator, run.compute_dtype, run.software)
     recomputed = 1.0 if run.recomputed_ratio == 1.0 else 0.0
     passes = 1.0 + c.attention_backward_ratio + recomputed

@@ -27,7 +27,7 @@ def collective_bytes_per_s(run: Workload, ranks: int) -> float:
 
 
 def gathered_bytes_per_pass(run: Workload) -> float:
-    """Bytes a device receives in one pass under ZeRO-3: weights gathered forward and backward (3 psi with the reduce)."""
+    """Bytes a device receives in one pass under ZeRO-3: weights gathered forward and backward."""
     if run.zero_stage < 3 or run.shards == 1:
         return 0.0
     linear, others = stage_params(run, has_embeddings=True, has_head=True)
@@ -61,7 +61,7 @@ def tensor_parallel_s(run: Workload, tokens: float) -> float:
         return 0.0
     reduces = 4.0 + 2.0 * run.recomputed_ratio
     volume = 2.0 * tokens * run.model.hidden_dim * run.compute_bytes * (1.0 - 1.0 / run.tp)
-    rate = link_bytes_per_s(run) if run.tp <= run.accelerator.accelerators_per_node else network_bytes_per_s(run)
+    rate = collective_bytes_per_s(run, 1)
     return TIME.tensor_parallel_exposed_ratio * reduces * run.stage_layers * volume / rate
 
 
@@ -81,7 +81,7 @@ def expert_parallel_bytes(run: Workload, tokens: float) -> float:
 
 
 def exposed_s(transfer_s: float, compute_s: float) -> float:
-    """Seconds of an overlapped transfer that the step waits for: a share of it, and all that exceeds the computation."""
+    """Seconds of an overlapped transfer that the step waits for: a share, and all that exceeds the computation."""
     ratio = TIME.exposed_ratio
     return ratio * transfer_s + max(0.0, (1.0 - ratio) * transfer_s - compute_s)
 

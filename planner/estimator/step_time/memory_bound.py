@@ -5,8 +5,8 @@ from planner.estimator.constants import TIME
 from planner.estimator.software import SoftwareClass
 from planner.estimator.workload import Workload
 
-POINTWISE_RATIO: dict[SoftwareClass, float] = {"lean": 1.0, "stock": 1.55, "compiled": 0.48, "tuned": 0.42}
-STOCK_FUSED_RATIO = 0.76
+POINTWISE_RATIO: dict[SoftwareClass, float] = {"lean": 0.8, "stock": 2.0, "compiled": 0.65, "tuned": 0.37}
+STOCK_FUSED_RATIO = 0.75
 UNKNOWN_RATIO = 1.0
 """Traffic of pointwise operations against hand-written code, fitted on published runs; unknown: between the classes."""
 
@@ -24,6 +24,8 @@ def _bandwidth(run: Workload) -> float:
 
 def pointwise_ratio(run: Workload) -> float:
     """How much the software's pointwise kernels move, relative to hand-written model code."""
+    if run.accelerator.kind == "cpu":
+        return TIME.pointwise_cpu_ratio
     if run.software is None:
         return UNKNOWN_RATIO
     if run.software == "stock" and run.loss in ("fused_ce", "fused_linear_ce"):

@@ -10,6 +10,8 @@ from planner.report.charts.style import TALL, Chart, colour_scale, data, styled
 from planner.report.page import ComparisonRow, wall_clock
 from planner.report.quantities import axis_unit
 
+_FACTOR_TICKS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10, 20)
+
 MAX_POINTS = 2000
 """Runs in one chart: the newest."""
 
@@ -21,7 +23,7 @@ def estimate_against_actual(comparisons: Sequence[ComparisonRow], resource: str)
     values = [value / unit.scale for row in rows for value in (row.p10, row.p90, row.actual) if value > 0]
     low, high = min(values, default=1.0) / 1.2, max(values, default=1.0) * 1.2
     scale = alt.Scale(type="log", domain=[low, high], nice=False)
-    axis = alt.Axis(tickCount=5, format=".3~g", labelOverlap=True)
+    axis = alt.Axis(tickCount=5, format=",.3~r", labelOverlap=True)
     legend = {"inside the 80 % range": colours.BLUE, "outside": colours.VERMILLION}
     figures = ("actual", "p10", "p50", "p90")
     points = alt.Chart(
@@ -80,7 +82,7 @@ def error_over_time(comparisons: Sequence[ComparisonRow], resource: str, *, zone
     y = alt.Y(
         "ratio:Q",
         scale=scale,
-        axis=alt.Axis(values=[0.05, 0.1, 0.2, 0.5, 0.7, 1, 1.4, 2, 5, 10, 20], format="~g"),
+        axis=alt.Axis(values=[tick for tick in _FACTOR_TICKS if 1 / reach <= tick <= reach], format="~g"),
         title="measured / predicted",
     )
     base = alt.Chart(data(ratios)).encode(

@@ -35,8 +35,13 @@ def drift_statistic(rows: Sequence[DriftRow]) -> Chart:
         )
         .mark_bar(height={"band": 0.65})
         .encode(
-            x=alt.X("share:Q", title="statistic / limit", scale=alt.Scale(domain=[0, reach], nice=False)),
-            y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=330, grid=False)),
+            x=alt.X(
+                "share:Q",
+                title="statistic / limit",
+                axis=alt.Axis(tickCount=6, format=".1f"),
+                scale=alt.Scale(domain=[0, reach], nice=False),
+            ),
+            y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=420, grid=False)),
             color=alt.Color("state:N", scale=scale),
             tooltip=["name:N", "state:N", "runs:Q", alt.Tooltip("share:Q", title="statistic / limit", format=".2f")],
         )

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import altair as alt
 
 from planner.report.charts import colours
-from planner.report.charts.style import WEEK_AXIS, WEEK_TOOLTIP, Chart, colour_scale, data, styled, week_span
-from planner.report.page import ALL_PROGRAMMES, DemandRow, ForecastResource, ForecastRow, wall_clock
+from planner.report.charts.style import WEEK_TOOLTIP, Chart, colour_scale, data, styled, week_axis, week_span
+from planner.report.page import ALL_PROGRAMMES, DemandRow, ForecastRow, wall_clock
 from planner.report.quantities import axis_unit, label
 from planner.units import MONTH_S, WEEK_S
 
@@ -22,7 +22,7 @@ _OTHERS = "all others"
 
 def forecast_band(
     forecast: Sequence[ForecastRow],
-    resource: ForecastResource,
+    resource: str,
     *,
     as_of: datetime,
     zone: ZoneInfo,
@@ -37,43 +37,54 @@ def forecast_band(
     past = _past_weeks(demand, resource, max(MIN_HISTORY_WEEKS, 2 * len(ahead)))
     budget = budget_monthly_usd * WEEK_S / MONTH_S if budget_monthly_usd and resource == "cost_usd" else None
     unit = axis_unit(resource, [*(row.p90 for row in ahead), *past.values(), budget or 0.0])
-    name = f"{unit.name} a week" if resource in _HISTORY and unit.name != "count" else unit.name
-    legend = {"used": colours.LIGHT_GREY, "expected: 80 % range": colours.SKY, "expected: median": colours.BLUE}
+    title = label(resource) if unit.name == "count" else unit.name
+    if resource in _HISTORY:
+        title += " a week"
+    legend = {"used": colours.LIGHT_GREY} if past else {}
+    legend |= {"80 % range": colours.SKY, "median": colours.BLUE}
     if budget:
-        legend["budget, share of a week"] = colours.VERMILLION
+        legend["weekly share of the budget"] = colours.VERMILLION
     scale = colour_scale(legend)
-    x = alt.X("week:T", axis=WEEK_AXIS)
+    x = alt.X("week:T", axis=week_axis([*past, *(row.week_start for row in ahead)]))
 
-    def colour(series: str) -> alt.ColorDatum:
-        return alt.ColorDatum(series, scale=scale, type="nominal")
+    def colour(series: str) -> alt.Color:
+        return alt.Color(f"{series}:N", scale=scale)
 
     bars = (
-        alt.Chart(data({**week_span(week), "value": value / unit.scale} for week, value in past.items()))
+        alt.Chart(
+            data({**week_span(week), "value": value / unit.scale, "used": "used"} for week, value in past.items())
+        )
         .mark_rect(stroke="white")
         .encode(
             x=x,
             x2="week_end:T",
-            y=alt.Y("value:Q", title=name if unit.name != "count" else label(resource)),
+            y=alt.Y("value:Q", title=title),
             y2=alt.datum(0),
             color=colour("used"),
             tooltip=[WEEK_TOOLTIP, alt.Tooltip("value:Q", title="used", format=",.4~g")],
         )
     )
+    series = {"series_range": "80 % range", "series_median": "median"}
     quantiles = ("p10", "p50", "p90", "mean")
     weeks = alt.Chart(
-        data({**week_span(row.week_start), **{q: getattr(row, q) / unit.scale for q in quantiles}} for row in ahead)
+        data(
+            {**week_span(row.week_start), **{q: getattr(row, q) / unit.scale for q in quantiles}, **series}
+            for row in ahead
+        )
     ).encode(x=x, x2="week_end:T", tooltip=[WEEK_TOOLTIP, *(alt.Tooltip(f"{q}:Q", format=",.4~g") for q in quantiles)])
-    band = weeks.mark_rect().encode(y="p10:Q", y2="p90:Q", color=colour("expected: 80 % range"))
-    median = weeks.mark_rule(strokeWidth=3).encode(y="p50:Q", color=colour("expected: median"))
+    band = weeks.mark_rect().encode(y=alt.Y("p10:Q", title=title), y2="p90:Q", color=colour("series_range"))
+    median = weeks.mark_rule(strokeWidth=3).encode(y=alt.Y("p50:Q", title=title), color=colour("series_median"))
     today = (
         alt.Chart(data([{"now": wall_clock(as_of, zone).isoformat()}]))
         .mark_rule(color=colours.INK, strokeDash=[2, 3])
         .encode(x="now:T")
     )
-    layers = [bars, band, median, today]
+    layers = [*([bars] if past else []), band, median, today]
     if budget:
-        line = alt.Chart(data([{"budget": budget / unit.scale}])).mark_rule(strokeDash=[6, 4], strokeWidth=2)
-        layers.append(line.encode(y="budget:Q", color=colour("budget, share of a week")))
+        line = alt.Chart(data([{"budget": budget / unit.scale, "line": "weekly share of the budget"}])).mark_rule(
+            strokeDash=[6, 4], strokeWidth=2
+        )
+        layers.append(line.encode(y=alt.Y("budget:Q", title=title), color=colour("line")))
     return styled(alt.LayerChart(layer=layers))
 
 
@@ -105,9 +116,9 @@ def cost_by_programme(forecast: Sequence[ForecastRow]) -> Chart:
         palette[_OTHERS] = colours.LIGHT_GREY
     chart = (
         alt.Chart(data({**week_span(w), "programme": name, "cost": c / unit.scale} for (w, name), c in shown.items()))
-        .mark_bar(stroke="white", strokeWidth=0.5)
+        .mark_bar(orient="vertical", stroke="white", strokeWidth=0.5)
         .encode(
-            x=alt.X("week:T", axis=WEEK_AXIS),
+            x=alt.X("week:T", axis=week_axis(by_week)),
             x2="week_end:T",
             y=alt.Y("cost:Q", title=f"{unit.name} a week", stack="zero"),
             color=alt.Color("programme:N", scale=colour_scale(palette), sort=list(palette)),

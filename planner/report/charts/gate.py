@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import altair as alt
 
 from planner.report.charts import colours
-from planner.report.charts.style import WEEK_AXIS, WEEK_TOOLTIP, Chart, colour_scale, data, styled, week_span
+from planner.report.charts.style import WEEK_TOOLTIP, Chart, colour_scale, data, styled, week_axis, week_span
 from planner.report.page import GateRow, wall_clock
 
 VERDICTS = {"allow": "allowed", "warn": "allowed with a warning", "block": "blocked"}
@@ -25,9 +25,9 @@ def gate_verdicts(rows: Sequence[GateRow], *, zone: ZoneInfo) -> Chart:
                 for (week, verdict), count in counts.items()
             )
         )
-        .mark_bar(stroke="white", strokeWidth=0.5)
+        .mark_bar(orient="vertical", stroke="white", strokeWidth=0.5)
         .encode(
-            x=alt.X("week:T", axis=WEEK_AXIS),
+            x=alt.X("week:T", axis=week_axis([week for week, _ in counts])),
             x2="week_end:T",
             y=alt.Y("decisions:Q", title="decisions a week", stack="zero", axis=alt.Axis(tickMinStep=1, format="d")),
             color=alt.Color("verdict:N", scale=colour_scale({VERDICTS[v]: c for v, c in colours.VERDICTS.items()})),

@@ -59,7 +59,7 @@ def memory_timeline(memory: MemoryEstimate) -> Chart:
         .mark_rule(color=colours.INK, strokeWidth=1.6)
         .encode(
             y="at:Q",
-            strokeDash=alt.StrokeDash("line:N", scale=dashes),
+            strokeDash=alt.StrokeDash("line:N", scale=dashes, legend=alt.Legend(orient="bottom")),
             tooltip=["line:N", alt.Tooltip("at:Q", format=",.3~f")],
         )
     )

@@ -1,6 +1,6 @@
 """What all charts share: type, axes, legend, and how weeks are laid out."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ Chart = alt.Chart | alt.LayerChart
 HEIGHT = 230
 TALL = 300
 
-WEEK_AXIS = alt.Axis(title="week starting", format="%d %b %Y", labelAngle=0, labelOverlap=True, grid=False, tickCount=6)
+MAX_WEEK_LABELS = 7
 WEEK_TOOLTIP = alt.Tooltip("week:T", title="week starting", format="%d %b %Y")
 
 
@@ -34,7 +34,14 @@ def styled(chart: Chart, *, height: float = HEIGHT) -> Chart:
         )
         .configure_view(stroke=None)
         .configure_legend(
-            orient="top", title=None, labelColor=colours.INK, labelFontSize=12, columns=4, labelLimit=260, symbolLimit=0
+            orient="top",
+            symbolOpacity=1,
+            title=None,
+            labelColor=colours.INK,
+            labelFontSize=12,
+            columns=5,
+            labelLimit=260,
+            symbolLimit=0,
         )
     )
     return finished
@@ -53,3 +60,19 @@ def colour_scale(scheme: dict[str, str]) -> alt.Scale:
 def week_span(start: date) -> dict[str, str]:
     """Begin and end of a week, as local times without a zone: a browser shows the same day everywhere."""
     return {"week": f"{start}T00:00:00", "week_end": f"{start + timedelta(days=7)}T00:00:00"}
+
+
+def week_axis(starts: Collection[date]) -> alt.Axis:
+    """An axis that labels the first days of some of these weeks, evenly."""
+    weeks = sorted(set(starts))
+    step = -(-len(weeks) // MAX_WEEK_LABELS) or 1
+    ticks = [alt.DateTime(year=day.year, month=day.month, date=day.day) for day in weeks[::step]]
+    return alt.Axis(
+        title="week starting",
+        values=ticks,
+        format="%d %b %Y",
+        labelAngle=0,
+        labelOverlap=True,
+        labelFlush=True,
+        grid=False,
+    )

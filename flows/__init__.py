@@ -1,0 +1,1 @@
+"""The Prefect flows: read, compute, write. Nothing else in the project imports Prefect."""

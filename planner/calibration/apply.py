@@ -1,0 +1,141 @@
+"""Corrects an estimate by what past runs have shown."""
+
+import math
+from collections.abc import Mapping
+from typing import get_args
+
+from planner.calibration.apply_memory import correct_memory, lenders
+from planner.calibration.intervals import calibrated
+from planner.domain.calibration import Calibration, GroupCalibration
+from planner.domain.estimate import Correction, Estimate, Quantiles, Resource
+from planner.estimator.cost import with_compute_hours
+from planner.estimator.wall_time import recombine
+
+Learnt = Mapping[Resource, GroupCalibration]
+
+
+def apply(calibration: Calibration | None, estimate: Estimate, groups: tuple[str, ...]) -> Estimate:
+    """The estimate of a run in these groups (``group_path``), corrected by the finest group that has runs.
+
+    - p50 is multiplied by exp(bias); the spread is that of ``combined_half_width``.
+    - An accelerator peak that was never measured borrows the factor of the nearest one that was.
+    - Duration and cost follow from the corrected start-up and speed. The duration's own history is used instead where
+      the speed has none, or only that of a coarser group. The cost's own history is used where time has none.
+    - Checkpoints move the rows of storage and network that hold them, not what these cost.
+
+    Without a calibration the estimate comes back as it is.
+    """
+    if calibration is None:
+        return estimate
+    learnt = _used(_finest(calibration, estimate, groups), groups)
+    sources = {**learnt, **lenders(learnt)}
+    corrections = tuple(
+        Correction(
+            resource=resource,
+            group=sources[resource].group,
+            factor=math.exp(sources[resource].log_bias),
+            num_runs=sources[resource].num_runs,
+        )
+        for resource in get_args(Resource)
+        if resource in sources
+    )
+    provenance = estimate.provenance.model_copy(
+        update={
+            "calibration_id": calibration.calibration_id,
+            "corrections": (*estimate.provenance.corrections, *corrections),
+        }
+    )
+    changed = _correct_sizes(_correct_cost(_correct_time(estimate, learnt), learnt), learnt)
+    return changed.model_copy(update={"memory": correct_memory(estimate.memory, learnt), "provenance": provenance})
+
+
+def _finest(calibration: Calibration, estimate: Estimate, groups: tuple[str, ...]) -> dict[Resource, GroupCalibration]:
+    depth = {group: level for level, group in enumerate(groups)}
+    found: dict[Resource, GroupCalibration] = {}
+    for group in calibration.groups:
+        if group.group not in depth or group.num_runs == 0:
+            continue
+        expected = estimate.quantiles(group.resource)
+        if expected is None or expected.p50 <= 0:
+            continue
+        if group.resource not in found or depth[group.group] > depth[found[group.resource].group]:
+            found[group.resource] = group
+    return found
+
+
+def _used(learnt: Learnt, groups: tuple[str, ...]) -> Learnt:
+    """Without what other corrections already contain: duration in the speed's, cost in those of time."""
+    speed, duration = learnt.get("tokens_per_s_per_accelerator"), learnt.get("duration_s")
+    contained: set[Resource] = set()
+    if speed and duration and groups.index(duration.group) <= groups.index(speed.group):
+        contained.add("duration_s")
+    if speed or duration or "start_up_s" in learnt:
+        contained.add("cost_usd")
+    return {resource: group for resource, group in learnt.items() if resource not in contained}
+
+
+def _correct_time(estimate: Estimate, learnt: Learnt) -> Estimate:
+    start, speed, own = (learnt.get(r) for r in ("start_up_s", "tokens_per_s_per_accelerator", "duration_s"))
+    changed = estimate
+    if start or speed:
+        old_start, old_speed = estimate.start_up_s, estimate.tokens_per_s_per_accelerator
+        changed = recombine(
+            estimate,
+            start_up_s=calibrated(old_start, start) if start else old_start,
+            tokens_per_s_per_accelerator=calibrated(old_speed, speed) if speed else old_speed,
+        )
+    if own is None:
+        return changed
+    duration = calibrated(estimate.duration_s, own)
+    cost, rows = with_compute_hours(
+        estimate.cost_usd,
+        estimate.cost_breakdown_usd,
+        old_hours=estimate.accelerator_hours,
+        new_hours=duration.scale(estimate.num_accelerators / 3600.0),
+    )
+    factor = duration.p50 / changed.duration_s.p50
+    return changed.model_copy(
+        update={
+            "duration_s": duration,
+            "duration_breakdown_s": {row: s * factor for row, s in changed.duration_breakdown_s.items()},
+            "cost_usd": cost,
+            "cost_breakdown_usd": rows,
+        }
+    )
+
+
+def _correct_cost(estimate: Estimate, learnt: Learnt) -> Estimate:
+    own = learnt.get("cost_usd")
+    if own is None or estimate.cost_usd is None:
+        return estimate
+    rows = {row: usd * math.exp(own.log_bias) for row, usd in estimate.cost_breakdown_usd.items()}
+    return estimate.model_copy(update={"cost_usd": calibrated(estimate.cost_usd, own), "cost_breakdown_usd": rows})
+
+
+def _correct_sizes(estimate: Estimate, learnt: Learnt) -> Estimate:
+    update: dict[str, Quantiles | dict[str, float]] = {}
+    checkpoint, network = learnt.get("checkpoint_bytes"), learnt.get("network_bytes")
+    if checkpoint:
+        factor = math.exp(checkpoint.log_bias)
+        update["checkpoint_bytes"] = calibrated(estimate.checkpoint_bytes, checkpoint)
+        update["storage_bytes"], update["storage_breakdown_bytes"] = _with_row(
+            estimate.storage_bytes, estimate.storage_breakdown_bytes, "checkpoints", factor
+        )
+        update["network_bytes"], update["network_breakdown_bytes"] = _with_row(
+            estimate.network_bytes, estimate.network_breakdown_bytes, "checkpoint_upload", factor
+        )
+    if network:
+        factor = math.exp(network.log_bias)
+        update["network_bytes"] = calibrated(estimate.network_bytes, network)
+        rows = estimate.network_breakdown_bytes
+        update["network_breakdown_bytes"] = {row: size * factor for row, size in rows.items()}
+    return estimate.model_copy(update=update)
+
+
+def _with_row(
+    total: Quantiles, rows: Mapping[str, float], changed: str, factor: float
+) -> tuple[Quantiles, dict[str, float]]:
+    """Total and rows after one row changed by a factor; the total keeps its relative spread."""
+    updated = {row: size * (factor if row == changed else 1.0) for row, size in rows.items()}
+    before = sum(rows.values())
+    return (total.scale(sum(updated.values()) / before) if before > 0 else total), updated

@@ -1,0 +1,85 @@
+"""Starts the flows from the command line: checks what can be checked first, then brings in Prefect."""
+
+import os
+from pathlib import Path
+
+import click
+
+from planner.catalog.load import load_catalog
+from planner.cli.options import parse_as_of
+from planner.config_files import load_programme
+from planner.domain.programme import Programme
+
+
+def run_weekly(config_path: Path, as_of_text: str | None) -> Path:
+    """The weekly flow, then its forecast as text; the path of the report."""
+    programme = load_programme(config_path, load_catalog())
+    as_of = parse_as_of(as_of_text, programme.zone)
+    _start_prefect()
+    from flows.forecast_weekly import forecast_weekly
+
+    _show_progress()
+    report = forecast_weekly(config_path.resolve(), as_of)
+    _print_forecast(config_path, programme)
+    click.echo(f"report: {report}")
+    return report
+
+
+def run_ingest(config_path: Path) -> None:
+    """The ingest flow, then what is in the warehouse by experiment."""
+    load_programme(config_path, load_catalog())
+    _start_prefect()
+    from flows.ingest_runs import ingest_runs
+
+    _show_progress()
+    num_runs = ingest_runs(config_path.resolve())
+    click.echo(f"{num_runs} runs in the warehouse")
+
+
+def serve_weekly(config_path: Path, cron: str) -> None:
+    """Serve the weekly flow on a schedule until stopped."""
+    load_programme(config_path, load_catalog())
+    _start_prefect()
+    from flows import deploy
+
+    _show_progress()
+    deploy.serve_weekly(config_path.resolve(), cron)
+
+
+def _start_prefect() -> None:
+    """Our own progress lines instead of Prefect's log, no telemetry; a server is only started if none is configured."""
+    for name, value in {
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "foretune",
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    }.items():
+        os.environ.setdefault(name, value)
+    if not os.environ.get("PREFECT_API_URL"):
+        click.echo("starting Prefect (about ten seconds) ...", err=True)
+
+
+def _show_progress() -> None:
+    """Our log lines to standard error; to be called after Prefect was imported, which sets up logging itself."""
+    import logging
+
+    from flows.log import LOGGER_NAME
+
+    class Line(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            click.echo(f"     {record.getMessage()}", err=True)
+
+    logger = logging.getLogger(LOGGER_NAME)
+    logger.handlers = [Line()]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _print_forecast(config_path: Path, programme: Programme) -> None:
+    from rich.console import Console
+
+    from planner.cli.published import read_published
+    from planner.report.text import forecast_table
+
+    click.echo(f"{programme.name}: forecast, p50 (p10-p90)")
+    Console().print(forecast_table(read_published(config_path, "weekly_forecast")))

@@ -1,0 +1,104 @@
+"""What a run used, from its times and metrics. Names are those of Hugging Face's Trainer, where no other is said."""
+
+from planner.dialects.draft import Draft
+from planner.dialects.facts import RunFacts
+from planner.dialects.params import Params
+
+STEP_METRICS = ("train_runtime", "total_flos", "train_loss", "loss")
+"""Metrics logged at the trainer's global step, the last one first."""
+
+
+def steps_of(facts: RunFacts) -> int | None:
+    """The global step that the run reached."""
+    for name in STEP_METRICS:
+        point = facts.metrics.get(name)
+        if point is not None and point.step is not None and point.step > 0:
+            return point.step
+    return None
+
+
+def read_durations(facts: RunFacts, draft: Draft) -> None:
+    """Duration of the run, whatever logged it."""
+    if facts.started_at is None or facts.ended_at is None:
+        draft.unknown("actual.duration_s", "start and end of the run")
+        return
+    duration_s = (facts.ended_at - facts.started_at).total_seconds()
+    if duration_s < 0:
+        draft.unknown("actual.duration_s", f"the run ends {-duration_s:.0f} s before it starts")
+        return
+    draft.put("actual.duration_s", duration_s, "logged", "end minus start of the run")
+
+
+def read_trainer_actuals(facts: RunFacts, params: Params, draft: Draft, tokens: float | None, tokens_rule: str) -> None:
+    """Loop time, steps, tokens and speed. ``tokens``: fed by all ranks in the whole run, padding included."""
+    steps, train_s = steps_of(facts), facts.positive("train_runtime")
+    draft.put("actual.train_s", train_s, "logged", "metric train_runtime")
+    draft.put("actual.steps", steps, "logged", f"step of the metrics {', '.join(STEP_METRICS)}")
+    draft.put("actual.flop", facts.positive("total_flos"), "logged", "metric total_flos")
+    draft.put("actual.tokens", tokens, "inferred", tokens_rule)
+    duration_s = draft.get("actual.duration_s")
+    if duration_s is not None and train_s is not None:
+        outside_s = duration_s - train_s
+        draft.put(
+            "actual.start_up_s",
+            outside_s if outside_s >= 0 else None,
+            "inferred",
+            "duration minus train_runtime: what the run spent before and after training",
+        )
+    if "resume_from_checkpoint" in params:
+        draft.unknown(
+            "actual.step_time_s", "param resume_from_checkpoint: steps before the restart took none of train_runtime"
+        )
+        return
+    if train_s is None or not steps:
+        draft.unknown("actual.step_time_s", "metrics train_runtime, total_flos")
+        return
+    draft.put("actual.step_time_s", train_s / steps, "inferred", "train_runtime / steps")
+    cluster = draft.get("cluster")
+    if tokens and cluster is not None:
+        draft.put(
+            "actual.tokens_per_s_per_accelerator",
+            tokens / train_s / cluster.count,
+            "inferred",
+            "tokens / train_runtime / accelerators",
+        )
+    else:
+        draft.unknown("actual.tokens_per_s_per_accelerator", "tokens, train_runtime and the number of accelerators")
+
+
+def read_peaks(facts: RunFacts, draft: Draft) -> None:
+    """Peak memory. The trainer's tracker counts changes: its peak comes on top of what a stage has at its end."""
+    for device, field in (("cpu", "actual.host_peak_bytes"), ("gpu", "actual.peak_allocated_bytes")):
+        peak, rule = _tracked_peak(facts, device)
+        draft.put(field, peak, "inferred" if peak else "unknown", rule)
+    used = [gpu.max_memory_bytes for gpu in facts.gpus if gpu.max_memory_bytes]
+    draft.put(
+        "actual.peak_device_bytes",
+        max(used, default=None),
+        "logged",
+        "largest sample of system/gpu_*_memory_usage: a lower bound of the peak",
+    )
+    draft.put(
+        "actual.network_bytes",
+        facts.network_bytes,
+        "logged",
+        "system/network_*: traffic of the hosts, other programs included",
+    )
+
+
+def _tracked_peak(facts: RunFacts, device: str) -> tuple[float | None, str]:
+    """Memory at first plus all changes: before_init + init_alloc + train_alloc + train_peaked."""
+    names = [
+        f"before_init_mem_{device}",
+        f"init_mem_{device}_alloc_delta",
+        f"train_mem_{device}_alloc_delta",
+        f"train_mem_{device}_peaked_delta",
+    ]
+    parts = [facts.metric(name) for name in names]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(names):
+        return None, f"metrics {', '.join(names)} (skip_memory_metrics=False)"
+    in_training = sum(known)
+    while_made = known[0] + known[1] + (facts.metric(f"init_mem_{device}_peaked_delta") or 0.0)
+    peak = max(in_training, while_made)
+    return (peak if peak > 0 else None), f"sum of the metrics {', '.join(names)}"

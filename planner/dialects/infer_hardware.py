@@ -1,0 +1,107 @@
+"""Accelerators of a run: from the user's rules, else from what was sampled and counted. Ambiguous is unknown."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from planner.dialects.draft import Draft
+from planner.dialects.facts import RunFacts
+from planner.dialects.params import Params
+from planner.domain.accelerator import Accelerator
+from planner.domain.programme import HardwareRule
+
+MEMORY_TOLERANCE_RATIO = 0.03
+"""Sampled share of the memory is rounded to 0.1 %, and drivers keep some memory for themselves."""
+POWER_TOLERANCE_RATIO = 0.05
+RANKS_TOLERANCE_RATIO = 0.03
+GENERIC_CPU = "cpu-generic"
+LOOKED_FOR = "hardware rules in foretune.yaml, param use_cpu, sampled GPU memory and power limit"
+
+
+def infer_ranks(facts: RunFacts, params: Params, draft: Draft) -> tuple[int | None, str]:
+    """Data parallel ranks and how they were found: samples per step over samples per device and pass."""
+    micro, accumulation = draft.get("micro_batch_size"), draft.get("gradient_accumulation_steps")
+    per_second, runtime = facts.positive("train_samples_per_second"), facts.positive("train_runtime")
+    steps = facts.metrics["train_runtime"].step if "train_runtime" in facts.metrics else None
+    if not (micro and accumulation and per_second and runtime and steps):
+        return None, "train_samples_per_second x train_runtime / (steps x batch)"
+    if params.integer("max_steps") is not None and (params.integer("max_steps") or 0) > steps:
+        return None, "train_samples_per_second: the run stopped before max_steps, for which it is computed"
+    ranks = per_second * runtime / (steps * micro * accumulation)
+    rounding_ratio = 0.0005 / per_second
+    nearest = round(ranks)
+    if (
+        nearest < 1
+        or abs(ranks - nearest) > nearest * (RANKS_TOLERANCE_RATIO + rounding_ratio)
+        or rounding_ratio * nearest > 0.4
+    ):
+        return (
+            None,
+            f"train_samples_per_second x train_runtime / (steps x batch) = {ranks:.2f} is no whole number of ranks",
+        )
+    return nearest, f"train_samples_per_second x train_runtime / (steps x batch) = {ranks:.2f}"
+
+
+def infer_cluster(
+    facts: RunFacts, params: Params, draft: Draft, *, rules: Sequence[HardwareRule], ranks: tuple[int | None, str]
+) -> None:
+    """Sets the cluster, unless the run named it itself. ``ranks``: data parallel ranks and how they were found."""
+    if draft.get("cluster") is not None:
+        return
+    for rule in rules:
+        if fnmatchcase(facts.experiment, rule.experiments):
+            draft.put("cluster", rule.cluster, "user_rule", f"hardware rule for experiments {rule.experiments!r}")
+            return
+    if params.flag("use_cpu") and GENERIC_CPU in draft.catalog.accelerators:
+        draft.put("cluster", {"accelerator": GENERIC_CPU, "count": 1}, "inferred", "param use_cpu = True: one host")
+        return
+    if not facts.gpus:
+        draft.unknown("cluster", LOOKED_FOR)
+        return
+    count, count_rule = _count(draft, *ranks)
+    accelerator, rule_text = _from_samples(facts, tuple(draft.catalog.accelerators.values()), count)
+    if accelerator is None or count is None:
+        draft.unknown("cluster", f"{LOOKED_FOR}: {rule_text}; number of accelerators: {count_rule}")
+        return
+    draft.put("cluster", {"accelerator": accelerator, "count": count}, "inferred", f"{rule_text}; {count_rule}")
+
+
+def _from_samples(facts: RunFacts, known: Sequence[Accelerator], count: int | None) -> tuple[Accelerator | None, str]:
+    totals = sorted(gpu.memory_total_bytes for gpu in facts.gpus if gpu.memory_total_bytes)
+    limits = sorted(gpu.power_limit_w for gpu in facts.gpus if gpu.power_limit_w)
+    if not totals:
+        return None, "no GPU logged its memory"
+    total, limit = totals[len(totals) // 2], limits[len(limits) // 2] if limits else None
+    found = f"GPU of {total / 1e9:.1f} GB" + (f" and {limit:.0f} W" if limit else "")
+    fitting = [
+        accelerator
+        for accelerator in known
+        if accelerator.kind == "gpu"
+        and abs(total / accelerator.memory_bytes - 1) <= MEMORY_TOLERANCE_RATIO
+        and (limit is None or accelerator.tdp_w is None or abs(limit / accelerator.tdp_w - 1) <= POWER_TOLERANCE_RATIO)
+    ]
+    slugs = ", ".join(sorted(accelerator.slug for accelerator in fitting))
+    exact = [accelerator for accelerator in fitting if not _is_generic(accelerator)]
+    if len(exact) == 1:
+        return exact[0], f"{found}: {exact[0].slug} fits"
+    if fitting and len({_figures(accelerator, count) for accelerator in fitting}) == 1:
+        chosen = min(fitting, key=lambda accelerator: (not _is_generic(accelerator), accelerator.slug))
+        return chosen, f"{found}: {slugs} fit and do not differ in what an estimate uses"
+    return None, f"{found}: {slugs or 'nothing in the catalog'} fits"
+
+
+def _is_generic(accelerator: Accelerator) -> bool:
+    return "form unknown" in accelerator.name
+
+
+def _figures(accelerator: Accelerator, count: int | None) -> tuple[object, ...]:
+    """What an estimate uses of an accelerator; its links only where there are several."""
+    link = None if count == 1 else accelerator.link_bytes_per_s
+    peaks = tuple(sorted(accelerator.peak_flop_per_s.items()))
+    return accelerator.memory_bytes, accelerator.memory_bandwidth_bytes_per_s, peaks, link
+
+
+def _count(draft: Draft, ranks: int | None, ranks_rule: str) -> tuple[int | None, str]:
+    if ranks is None:
+        return None, ranks_rule
+    sizes = [draft.get(f"parallelism.{part}") or 1 for part in ("tp", "pp", "cp")]
+    return ranks * sizes[0] * sizes[1] * sizes[2], ranks_rule

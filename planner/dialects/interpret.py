@@ -1,0 +1,170 @@
+"""From the facts of a run to a training run: which dialect speaks, what it says, what follows from it."""
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from planner.catalog.load import Catalog
+from planner.dialects import hf_trainer, planner_contract, torchtune
+from planner.dialects.actuals import read_durations, read_peaks, read_trainer_actuals, steps_of
+from planner.dialects.draft import CONFIG_FIELDS, Draft
+from planner.dialects.facts import RunFacts
+from planner.dialects.infer_hardware import infer_cluster, infer_ranks
+from planner.dialects.infer_length import Inferred, infer_length
+from planner.dialects.params import Params
+from planner.domain.programme import HardwareRule
+from planner.domain.run_config import RunConfig
+from planner.domain.training_run import Actual, Origin, RunStatus, TrainingRun
+
+NEEDED = {
+    "model": "the base model",
+    "cluster": "the hardware (add a rule under sources.hardware in foretune.yaml)",
+    "micro_batch_size": "the micro batch size",
+    "seq_len": "the sequence length",
+}
+"""Without one of these no estimate can be made."""
+
+DIALECTS = {"hf_trainer": hf_trainer, "torchtune": torchtune}
+COUNTED_TOKENS = ("num_input_tokens_seen", "num_tokens")
+
+
+def interpret(facts: RunFacts, catalog: Catalog, hardware: Sequence[HardwareRule] = ()) -> TrainingRun:
+    """The run as far as it can be understood; never an error: what cannot be read is unknown, ``origins`` say why."""
+    draft = Draft(catalog)
+    dialect, problem = "unknown", None
+    try:
+        dialect = _describe(facts, draft, hardware)
+        config, actual = draft.config(_name(facts)), draft.actual()
+        problem = _problem(draft, dialect)
+    except Exception as error:  # whatever a stranger logged must not stop the other runs
+        config, actual = RunConfig(name=_name(facts), optimizer=None, gradient_accumulation_steps=None), Actual()
+        problem = f"its params contradict each other or cannot be read: {' '.join(str(error).split())[:300]}"
+    known_status = facts.status in get_args(RunStatus)
+    return TrainingRun.model_validate(
+        {
+            "run_id": facts.run_id,
+            "source": facts.source,
+            "experiment": facts.experiment,
+            "name": _name(facts),
+            "status": facts.status if known_status else "FAILED",
+            "started_at": facts.started_at,
+            "ended_at": facts.ended_at,
+            "dialect": dialect,
+            "config": config,
+            "actual": actual,
+            "origins": _origins(draft),
+            "problem": problem if known_status else f"status {facts.status[:40]!r} is none of MLflow's",
+        }
+    )
+
+
+def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -> str:
+    """Fills the draft; the name of the dialect."""
+    params = Params(facts.params)
+    read_durations(facts, draft)
+    dialect = next((name for name, module in DIALECTS.items() if module.recognises(params)), "unknown")
+    if dialect != "unknown":
+        DIALECTS[dialect].describe(facts, params, draft)
+    if planner_contract.recognises(facts):
+        planner_contract.describe(facts, draft)
+        dialect = planner_contract.NAME if dialect == "unknown" else f"{dialect}+{planner_contract.NAME}"
+    ranks, ranks_rule = infer_ranks(facts, params, draft)
+    infer_cluster(facts, params, draft, rules=hardware, ranks=(ranks, ranks_rule))
+    _settle_sharding(draft, ranks)
+    found = _length(facts, params, draft, ranks)
+    _use(found, facts, draft, ranks)
+    hf_trainer.settle_precision(params, draft)
+    if dialect.startswith("hf_trainer"):
+        read_trainer_actuals(facts, params, draft, found.tokens, found.rule)
+    read_peaks(facts, draft)
+    if planner_contract.recognises(facts):
+        planner_contract.read_actuals(facts, draft)
+    return dialect
+
+
+def _settle_sharding(draft: Draft, ranks: int | None) -> None:
+    """One rank shards nothing; with more, a launcher may shard without a word in the params."""
+    if ranks == 1:
+        draft.offer("parallelism.zero_stage", 0, "inferred", "one rank: nothing to divide")
+    draft.unknown("parallelism.zero_stage", "params fsdp, deepspeed; a launcher may set either without logging it")
+
+
+def _samples(facts: RunFacts, draft: Draft, ranks: int | None) -> float | None:
+    """Sequences fed by all ranks up to the last step."""
+    steps, micro, accumulation = (
+        steps_of(facts),
+        draft.get("micro_batch_size"),
+        draft.get("gradient_accumulation_steps"),
+    )
+    return float(steps * micro * accumulation * ranks) if steps and micro and accumulation and ranks else None
+
+
+def _length(facts: RunFacts, params: Params, draft: Draft, ranks: int | None) -> Inferred:
+    flop, model = facts.positive("total_flos"), draft.get("model")
+    step = facts.metrics["total_flos"].step if "total_flos" in facts.metrics else None
+    counted = {
+        name: facts.positive(name)
+        for name in COUNTED_TOKENS
+        if name in facts.metrics and facts.metrics[name].step == step
+    }
+    tokens = next((value for value in counted.values() if value), None)
+    if flop is None or model is None:
+        return Inferred(
+            rule="metrics total_flos, num_input_tokens_seen, num_tokens, and the model's dimensions", tokens=tokens
+        )
+    says_all = (params.text("include_num_input_tokens_seen") or "").lower() in ("all", "true")
+    return infer_length(
+        model,
+        flop,
+        samples=_samples(facts, draft, ranks),
+        logged_tokens=tokens,
+        logged_without_padding=not (says_all and "num_input_tokens_seen" in counted),
+    )
+
+
+def _use(found: Inferred, facts: RunFacts, draft: Draft, ranks: int | None) -> None:
+    """Offers what was inferred to the fields that nothing was logged for."""
+    values: dict[str, Any] = {
+        "seq_len": found.seq_len,
+        "method": found.method,
+        "trainable_params": found.trainable_params if found.method != "full" else None,
+        "lora.rank": found.rank,
+        "lora.targets": found.targets,
+        "batching": "packed" if found.every_token_counts and found.seq_len_is_exact else None,
+    }
+    for field, value in values.items():
+        draft.offer(field, value, "inferred", found.rule)
+        draft.unknown(field, found.rule)
+    samples = _samples(facts, draft, ranks)
+    if found.tokens and samples and not found.seq_len_is_exact:
+        draft.offer("mean_tokens_per_sample", found.tokens / samples, "inferred", found.rule)
+    steps = steps_of(facts)
+    if facts.status == "FINISHED" and draft.get("train_tokens") is None:
+        draft.offer("max_steps", steps, "inferred", "the step that the finished run reached")
+
+
+def _problem(draft: Draft, dialect: str) -> str | None:
+    if dialect == "unknown":
+        return "no known training framework logged it: none of its params is one that foretune reads"
+    for field, what in NEEDED.items():
+        if draft.get(field) is None:
+            origin = draft.origins.get(field)
+            return f"{what} is not known; looked for: {origin.rule if origin else field}"
+    if all(draft.get(field) is None for field in ("max_steps", "train_tokens", "epochs")):
+        return "how long it trains is not known; looked for: max_steps, epochs, tokens"
+    return None
+
+
+def _origins(draft: Draft) -> dict[str, Origin]:
+    """Every field of config and actual that has one value; those nobody looked at are unknown too."""
+    nested = {"lora": ("rank", "targets"), "parallelism": ("zero_stage",), "checkpoints": ("every_steps",)}
+    fields = [
+        *(name for name in CONFIG_FIELDS if name not in nested),
+        *(f"{owner}.{part}" for owner, parts in nested.items() for part in parts),
+        *(f"actual.{name}" for name in Actual.model_fields),
+    ]
+    nothing = Origin(kind="unknown", rule="no param, metric or tag that is read says so")
+    return dict(sorted({**dict.fromkeys(fields, nothing), **draft.origins}.items()))
+
+
+def _name(facts: RunFacts) -> str:
+    return (facts.name.strip() or facts.run_id)[:500]

@@ -1,0 +1,109 @@
+"""Names of our own: params, tags and metrics by which a run can say what frameworks do not log. They go first.
+
+``planner.run_config``     one param: a configuration as JSON, models and accelerators by catalog name
+``planner.<field>``        a field of ``RunConfig``: ``planner.method``, ``planner.seq_len``, ``planner.precision``
+                           (bf16, bf16-mixed, ...), ``planner.trainable_params``, ``planner.model`` (a name), ...
+``planner.lora_rank``, ``planner.lora_targets``           rank and modules (``attn_qv``, ``q_proj+v_proj``)
+``planner.accelerator``, ``planner.num_accelerators``     hardware by catalog name, and how many;
+``planner.provider``, ``planner.region``, ``planner.pricing_category``, ``planner.usd_per_accelerator_hour``
+``planner.tp``, ``pp``, ``cp``, ``ep``, ``zero_stage``, ``dp_shard``, ``sequence_parallel``, ``cpu_offload``
+``planner.checkpoint_every_steps``, ``planner.checkpoint_keep_last``, ``planner.checkpoint_content``
+``planner.dataset_rows``, ``planner.dataset_tokens``, ``planner.dataset_size_bytes``
+
+Metrics: ``planner.<field>`` for each field of ``Actual``: ``planner.duration_s``, ``planner.tokens``,
+``planner.peak_allocated_bytes``, ``planner.tokens_per_s_per_accelerator``, ``planner.cost_usd``, ...
+"""
+
+import json
+from typing import Any
+
+from planner.dialects.draft import CONFIG_FIELDS, NESTED, Draft
+from planner.dialects.facts import RunFacts
+from planner.domain.accelerator import Cluster
+from planner.domain.run_config import Checkpoints, Dataset, Lora, Parallelism, RunConfig
+from planner.domain.training_run import Actual, OriginKind
+
+NAME = "planner"
+PREFIX = "planner."
+WHOLE = f"{PREFIX}run_config"
+CLUSTER_NAMES = {
+    "accelerator": "accelerator", "num_accelerators": "count",
+    **{name: name for name in Cluster.model_fields if name not in ("accelerator", "count")},
+}  # fmt: skip
+NESTED_NAMES = {
+    **{f"lora_{part}": f"lora.{part}" for part in Lora.model_fields},
+    **{part: f"parallelism.{part}" for part in Parallelism.model_fields},
+    **{f"checkpoint_{part}": f"checkpoints.{part}" for part in Checkpoints.model_fields},
+}
+DEFAULTS = {
+    "optimizer": RunConfig.model_fields["optimizer"].default,
+    "gradient_accumulation_steps": RunConfig.model_fields["gradient_accumulation_steps"].default,
+    "parallelism.zero_stage": Parallelism.model_fields["zero_stage"].default,
+}
+DATASET_NAMES = {f"dataset_{part}": part for part in Dataset.model_fields}
+
+
+def recognises(facts: RunFacts) -> bool:
+    return any(name.startswith(PREFIX) for names in (facts.params, facts.tags, facts.metrics) for name in names)
+
+
+def describe(facts: RunFacts, draft: Draft) -> None:
+    """Puts what is said under these names over whatever else was found."""
+    if WHOLE in facts.params:
+        _whole_config(facts.params[WHOLE], draft)
+    for kind, values in (("tag", facts.tags), ("logged", facts.params)):
+        _single_fields(values, "tag" if kind == "tag" else "logged", draft)
+
+
+def read_actuals(facts: RunFacts, draft: Draft) -> None:
+    """Puts the measured figures under these names over whatever else was found."""
+    for name in Actual.model_fields:
+        value = facts.metric(f"{PREFIX}{name}")
+        if value is not None:
+            draft.put(f"actual.{name}", int(value) if name == "steps" else value, "logged", f"metric {PREFIX}{name}")
+
+
+def _whole_config(text: str, draft: Draft) -> None:
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        draft.unknown("model", f"param {WHOLE} is no JSON ({error})")
+        return
+    for field, value in given.items() if isinstance(given, dict) else ():
+        if field in NESTED and isinstance(value, dict):
+            for part, inner in value.items():
+                if inner is not None and part in NESTED[field].model_fields:
+                    draft.put(f"{field}.{part}", inner, "logged", f"param {WHOLE}")
+        elif field in CONFIG_FIELDS and value is not None:
+            draft.put(field, value, "logged", f"param {WHOLE}")
+    for field, default in DEFAULTS.items():
+        draft.offer(field, default, "inferred", f"param {WHOLE} leaves it at its default")
+
+
+def _single_fields(values: dict[str, str], kind: OriginKind, draft: Draft) -> None:
+    given = {
+        name.removeprefix(PREFIX): value for name, value in values.items() if name.startswith(PREFIX) and name != WHOLE
+    }
+    source = "tag" if kind == "tag" else "param"
+    for name, value in given.items():
+        field = NESTED_NAMES.get(
+            name, name if name in CONFIG_FIELDS and name not in (*NESTED, "cluster", "dataset") else None
+        )
+        if field is not None:
+            draft.put(field, value, kind, f"{source} {PREFIX}{name}")
+    cluster = {CLUSTER_NAMES[name]: value for name, value in given.items() if name in CLUSTER_NAMES}
+    if cluster:
+        _put_whole("cluster", cluster, kind, source, draft)
+    dataset = {DATASET_NAMES[name]: value for name, value in given.items() if name in DATASET_NAMES}
+    if dataset:
+        _put_whole("dataset", dataset, kind, source, draft)
+
+
+def _put_whole(field: str, parts: dict[str, Any], kind: OriginKind, source: str, draft: Draft) -> None:
+    known = draft.get(field)
+    draft.put(
+        field,
+        {**(known.model_dump() if known is not None else {}), **parts},
+        kind,
+        f"{source}s {PREFIX}{', '.join(sorted(parts))}",
+    )

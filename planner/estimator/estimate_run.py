@@ -1,0 +1,134 @@
+"""The estimator's front door: a configuration in, an estimate out. Pure: no clock, no file, no history."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from planner.domain.estimate import Estimate, MemoryEstimate, Provenance, Quantiles
+from planner.domain.price_book import PriceBook
+from planner.domain.run_config import RunConfig
+from planner.estimator.constants import PRIOR
+from planner.estimator.cost import cost_of_run
+from planner.estimator.network import inter_node_bytes_per_s, network_rows
+from planner.estimator.physics import Physics, run_physics
+from planner.estimator.quantile_mixture import Triple, mix
+from planner.estimator.storage import base_model_bytes, dataset_bytes, storage_rows
+from planner.estimator.unknowns import describe, expand
+from planner.estimator.workload import known
+
+SIZE_LOG_SD = 0.1
+"""Spread of bytes stored and moved: file formats, compression, metadata; assumed."""
+
+
+def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | None = None) -> Estimate:
+    """What a run needs: memory, time, storage, network and cost, from its configuration alone.
+
+    ``on`` is the day whose prices are used, the newest where it is None. Fields that are not known are spanned: every
+    plausible combination is estimated, and the quantiles are those of the mixture. The breakdowns are those of the
+    combination nearest to the middle.
+
+    Raises ``UnknownFieldError`` without model, cluster, seq_len, micro_batch_size or a length.
+    """
+    known(config.model, "model", "its dimensions decide memory and time")
+    cluster = known(config.cluster, "cluster", "the accelerator decides what fits and how fast it is")
+    known(config.seq_len, "seq_len", "activations and attention grow with it")
+    known(config.micro_batch_size, "micro_batch_size", "activations and tokens a step grow with it")
+    alternatives, unknowns = expand(config)
+    weights = [alternative.weight for alternative in alternatives]
+    found = [run_physics(alternative.config) for alternative in alternatives]
+
+    durations = mix(weights, [physics.duration_s for physics in found])
+    shown = _nearest(found, mix(weights, [physics.allocated_bytes for physics in found]).p50)
+    step_s = shown.step.total_s
+    stored = storage_rows(shown.config, shown.run, steps=shown.steps, train_tokens=shown.train_tokens)
+    moved = network_rows(
+        shown.run,
+        model_bytes=base_model_bytes(shown.run),
+        dataset_bytes=dataset_bytes(shown.config, shown.train_tokens),
+        checkpoint_bytes=shown.checkpoint_bytes,
+        num_written=shown.num_written,
+    )
+    start_up = mix(weights, [physics.start_up_s for physics in found])
+    cost, cost_rows, notes = cost_of_run(
+        cluster,
+        prices,
+        on,
+        accelerator_hours=durations.scale(cluster.count / 3600.0),
+        stored_bytes=sum(stored.values()),
+        uploaded_bytes=shown.checkpoint_bytes,
+    )
+    return Estimate(
+        config_hash=config.config_hash,
+        accelerator=cluster.accelerator.slug,
+        num_accelerators=cluster.count,
+        params=shown.run.params.total,
+        trainable_params=shown.run.trainable_params,
+        steps=shown.steps,
+        train_tokens=shown.train_tokens,
+        flop=shown.flop,
+        memory=_memory(found, weights, shown),
+        step_time_breakdown_s=shown.step.breakdown_s,
+        bottleneck=shown.step.bottleneck,
+        mfu=shown.mfu,
+        tokens_per_s_per_accelerator=mix(weights, [physics.tokens_per_s_per_accelerator for physics in found]),
+        start_up_s=start_up,
+        duration_s=durations,
+        duration_breakdown_s=_duration_rows(durations, start_up, shown),
+        checkpoint_bytes=_sizes(weights, [physics.checkpoint_bytes for physics in found]),
+        storage_bytes=Quantiles.lognormal(sum(stored.values()), SIZE_LOG_SD),
+        storage_breakdown_bytes=stored,
+        network_bytes=Quantiles.lognormal(sum(moved.values()), SIZE_LOG_SD),
+        network_breakdown_bytes=moved,
+        inter_node_bytes_per_s=inter_node_bytes_per_s(shown.run, step_s),
+        cost_usd=cost,
+        cost_breakdown_usd=cost_rows,
+        unknowns=unknowns,
+        notes=(*_notes(config, shown, unknowns), *notes),
+        provenance=Provenance(prior=PRIOR),
+    )
+
+
+def _notes(config: RunConfig, shown: Physics, unknowns: tuple[str, ...]) -> tuple[str, ...]:
+    notes = []
+    if unknowns:
+        notes.append(
+            f"not all fields are known: the breakdowns show one possibility, {describe(shown.config, unknowns)}"
+        )
+    if shown.run.software is None and shown.run.accelerator.kind != "cpu":
+        name = "not given" if config.framework is None else f"{config.framework!r}, which is not known"
+        notes.append(f"framework is {name}: the speed spans eager to vendor-tuned software")
+    if shown.run.num_nodes > 1 and shown.run.inter_node_bytes_per_s is None:
+        notes.append("cluster.inter_node_bytes_per_s_per_accelerator is not given: 25 GB/s were taken")
+    return tuple(notes)
+
+
+def _nearest(found: Sequence[Physics], allocated_bytes: float) -> Physics:
+    return min(found, key=lambda physics: abs(physics.allocated_bytes[1] - allocated_bytes))
+
+
+def _sizes(weights: Sequence[float], sizes: Sequence[float]) -> Quantiles:
+    triples: list[Triple] = []
+    for size in sizes:
+        around = Quantiles.lognormal(size, SIZE_LOG_SD)
+        triples.append((around.p10, around.p50, around.p90))
+    return mix(weights, triples)
+
+
+def _duration_rows(durations: Quantiles, start_up: Quantiles, shown: Physics) -> dict[str, float]:
+    """Rows that add up to the median duration: training is what start-up and checkpoints leave."""
+    return {
+        "start_up": start_up.p50,
+        "training": max(durations.p50 - start_up.p50 - shown.writing_s, 0.0),
+        "checkpoints": shown.writing_s,
+    }
+
+
+def _memory(found: Sequence[Physics], weights: Sequence[float], shown: Physics) -> MemoryEstimate:
+    return MemoryEstimate(
+        timeline=shown.timeline.as_moments(),
+        peak_allocated_bytes=mix(weights, [physics.allocated_bytes for physics in found]),
+        peak_reserved_bytes=mix(weights, [physics.reserved_bytes for physics in found]),
+        peak_device_bytes=mix(weights, [physics.device_bytes for physics in found]),
+        host_peak_bytes=mix(weights, [physics.host_bytes for physics in found]),
+        usable_bytes=shown.run.accelerator.memory_bytes,
+        fits_probability=sum(w * physics.fits_probability for w, physics in zip(weights, found, strict=True)),
+    )

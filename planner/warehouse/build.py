@@ -1,0 +1,53 @@
+"""Builds everything that follows from the tables: staging and intermediate views, marts as tables, checks."""
+
+from datetime import datetime
+from typing import Any
+
+from planner.warehouse.connection import Warehouse
+from planner.warehouse.registry import ensure_tables
+from planner.warehouse.sql_files import sql_files, sql_folder
+
+VIEW_FOLDERS = ("staging", "intermediate")
+"""In this order, then marts: a file reads only from tables and from folders before its own."""
+
+BUILT = "built from sql/"
+
+
+def build(db: Warehouse, *, time_zone: str, as_of: datetime) -> None:
+    """Builds all relations anew; marts show what was known at ``as_of``, their weeks start in ``time_zone`` (IANA)."""
+    build_views(db)
+    with db.transaction():
+        db.execute("set variable time_zone = ?", (time_zone,))
+        db.execute("set variable as_of = ?::timestamptz", (as_of,))
+        _drop_built(db, "table")
+        _create(db, "marts", "table")
+
+
+def build_views(db: Warehouse) -> None:
+    """The views alone: what reading facts needs before training runs are known."""
+    with db.transaction():
+        ensure_tables(db)
+        _drop_built(db, "view")
+        for folder in VIEW_FOLDERS:
+            _create(db, folder, "view")
+
+
+def run_checks(db: Warehouse) -> dict[str, list[dict[str, Any]]]:
+    """Offending rows by name of the check; empty where all is well."""
+    found = {name: db.rows(text) for name, text in sql_files(sql_folder() / "checks")}
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _create(db: Warehouse, folder: str, kind: str) -> None:
+    for name, text in sql_files(sql_folder() / folder):
+        db.execute(f"create {kind} {name} as {text}")
+        db.execute(f"comment on {kind} {name} is '{BUILT}{folder}/{name}.sql'")
+
+
+def _drop_built(db: Warehouse, kind: str) -> None:
+    """Drops what an earlier build made, relations whose file is gone included."""
+    query = (
+        f"select {kind}_name from duckdb_{kind}s() where database_name = current_database() and starts_with(comment, ?)"
+    )
+    for (name,) in db.execute(query, (BUILT,)):
+        db.execute(f"drop {kind} {name}")

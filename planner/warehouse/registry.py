@@ -1,0 +1,43 @@
+"""The tables that Python writes: name -> row type and key. A new table is one line here."""
+
+from collections.abc import Sequence
+
+from planner.calibration.backtest import Prediction
+from planner.calibration.compare import Refusal, RunCost
+from planner.calibration.residuals import Residual
+from planner.domain import Frozen
+from planner.domain.calibration import Calibration
+from planner.domain.training_run import TrainingRun
+from planner.drift.status import DriftStatus
+from planner.forecast.plan import CadenceOfUpdate
+from planner.forecast.weekly import ForecastTotal, ForecastWeek
+from planner.gate.decision import GateDecision
+from planner.warehouse.connection import Warehouse
+from planner.warehouse.tables import ensure_table, replace_all, upsert
+
+TABLES: dict[str, tuple[type[Frozen], tuple[str, ...]]] = {
+    "training_runs": (TrainingRun, ("source", "run_id")),
+    "calibrations": (Calibration, ("calibration_id",)),
+    "residuals": (Residual, ("run_id", "resource")),
+    "predictions": (Prediction, ("run_id", "resource")),
+    "run_costs": (RunCost, ("run_id",)),
+    "refusals": (Refusal, ("run_id",)),
+    "drift_statuses": (DriftStatus, ("as_of", "resource", "group")),
+    "forecast_weeks": (ForecastWeek, ("as_of", "week_start", "programme", "resource")),
+    "forecast_totals": (ForecastTotal, ("as_of", "programme", "resource")),
+    "cadences": (CadenceOfUpdate, ("as_of", "programme")),
+    "gate_decisions": (GateDecision, ("decision_id",)),
+}
+
+
+def ensure_tables(db: Warehouse) -> None:
+    """Creates the tables that are not there yet, so that every mart can be built on an empty warehouse."""
+    for name, (row_type, key) in TABLES.items():
+        ensure_table(db, name, row_type, key)
+
+
+def store(db: Warehouse, name: str, rows: Sequence[Frozen], *, complete: bool = False) -> int:
+    """Writes rows into a registered table; the number of rows touched. ``complete``: rows not given are removed."""
+    row_type, key = TABLES[name]
+    ensure_table(db, name, row_type, key)
+    return replace_all(db, name, rows, key) if complete else upsert(db, name, rows, key)

@@ -1,0 +1,54 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from planner.estimator.flops import attention_forward_flop, hardware_flop, linear_forward_flop, model_flop
+
+SHAPE = {"tokens": 12.0, "seq_len": 6.0, "q_dim": 8.0, "num_layers": 3.0}
+
+
+def test_a_matrix_product_costs_two_operations_for_each_parameter_and_token() -> None:
+    rows, inner, columns = 5, 4, 7
+    operations = 0
+    for _ in range(rows):
+        for _ in range(columns):
+            for _ in range(inner):
+                operations += 2
+    assert linear_forward_flop(rows, inner * columns) == operations
+
+
+def test_causal_attention_scores_each_earlier_position_twice() -> None:
+    seq_len, heads, head_dim, layers = 200, 2, 4, 3
+    operations = 0
+    for position in range(seq_len):
+        for _ in range(heads * layers):
+            operations += 2 * 2 * head_dim * (position + 1)
+    expected = attention_forward_flop(seq_len, seq_len, heads * head_dim, layers)
+    assert expected == pytest.approx(operations, rel=0.01)
+
+
+def test_full_training_takes_six_operations_a_parameter_plus_attention() -> None:
+    flop = model_flop(matmul_params=100.0, adapter_params=0.0, trains_base=True, **SHAPE)
+    assert flop == 6 * 12 * 100 + 3 * attention_forward_flop(**SHAPE)
+
+
+def test_lora_takes_four_a_frozen_and_six_an_adapter_parameter() -> None:
+    flop = model_flop(matmul_params=100.0, adapter_params=10.0, trains_base=False, **SHAPE)
+    assert flop == 12 * (4 * 100 + 6 * 10) + 3 * attention_forward_flop(**SHAPE)
+
+
+def test_full_recompute_adds_one_forward_pass_to_the_hardware_only() -> None:
+    base: dict[str, Any] = {"matmul_params": 100.0, "adapter_params": 0.0, "trains_base": True, **SHAPE}
+    without = hardware_flop(recomputed_ratio=0.0, **base)
+    recomputed = hardware_flop(recomputed_ratio=1.0, **base)
+    assert without == model_flop(**base)
+    assert recomputed == pytest.approx(without * 4 / 3)
+
+
+def test_formulas_hold_for_arrays() -> None:
+    tokens = np.array([1.0, 2.0, 4.0])
+    flop = model_flop(
+        tokens=tokens, seq_len=8.0, matmul_params=10.0, adapter_params=1.0, trains_base=True, q_dim=4.0, num_layers=2.0
+    )
+    assert flop == pytest.approx(flop[0] * tokens)

@@ -1,0 +1,26 @@
+import pytest
+
+from planner.estimator.software import software_class
+
+
+@pytest.mark.parametrize(
+    ("framework", "expected"),
+    [
+        ("HF-TRL", "stock"),
+        ("fms-hf-tuning", "stock"),
+        ("peft-method-comparison", "stock"),
+        ("ms-swift", "stock"),
+        ("NeMo 2.1", "tuned"),
+        ("megatron-lm", "tuned"),
+        ("torchtitan", "compiled"),
+        ("litgpt-thunder-eager-baseline", "stock"),
+        ("llm-foundry", "lean"),
+    ],
+)
+def test_a_name_tells_the_class(framework: str, expected: str) -> None:
+    assert software_class(framework) == expected
+
+
+@pytest.mark.parametrize("framework", [None, "our-own-trainer"])
+def test_an_unknown_name_has_no_class(framework: str | None) -> None:
+    assert software_class(framework) is None

@@ -1,0 +1,79 @@
+from typing import Any
+
+import pytest
+
+from planner.domain.estimate import Quantiles
+from planner.estimator.estimate_run import estimate_run
+from planner.estimator.wall_time import checkpoint_writing_s, duration_triple, recombine, start_up_s
+
+
+def test_an_accelerator_starts_slower_than_a_cpu(make_workload: Any) -> None:
+    gpu = make_workload()
+    cpu = make_workload(model="qwen2-0.5b", accelerator="cpu-1core", precision="fp32")
+    assert start_up_s(cpu, 0.0) == 2.0
+    assert start_up_s(gpu, 0.0) == 60.0
+
+
+def test_larger_models_more_nodes_and_compilers_start_slower(make_workload: Any) -> None:
+    base = start_up_s(make_workload(), 0.0)
+    assert start_up_s(make_workload(), 150e9) == pytest.approx(base + 100.0)
+    assert start_up_s(make_workload(count=16), 0.0) == base + 10.0
+    assert start_up_s(make_workload(framework="torchtitan"), 0.0) == base + 60.0
+
+
+def test_every_checkpoint_stops_training_while_it_is_written() -> None:
+    assert checkpoint_writing_s(2e9, 5) == 10.0
+
+
+def test_duration_adds_start_up_training_and_checkpoints() -> None:
+    p10, p50, p90 = duration_triple(10.0, 100.0, 5.0, 0.25)
+    assert p50 == 115.0
+    assert p10 < p50 < p90
+
+
+def test_recombining_with_the_same_figures_changes_nothing(make_config: Any) -> None:
+    estimate = estimate_run(make_config(cluster={"usd_per_accelerator_hour": 2.0}))
+    again = recombine(
+        estimate,
+        start_up_s=estimate.start_up_s,
+        tokens_per_s_per_accelerator=estimate.tokens_per_s_per_accelerator,
+    )
+    for level in ("p10", "p50", "p90"):
+        assert getattr(again.duration_s, level) == pytest.approx(getattr(estimate.duration_s, level))
+        assert getattr(again.cost_usd, level) == pytest.approx(getattr(estimate.cost_usd, level))
+    assert again.duration_breakdown_s == pytest.approx(estimate.duration_breakdown_s)
+
+
+def test_twice_the_speed_halves_training_and_its_cost(make_config: Any) -> None:
+    estimate = estimate_run(make_config(cluster={"usd_per_accelerator_hour": 2.0}))
+    faster = recombine(
+        estimate,
+        start_up_s=estimate.start_up_s,
+        tokens_per_s_per_accelerator=estimate.tokens_per_s_per_accelerator.scale(2.0),
+    )
+    assert faster.duration_breakdown_s["training"] == pytest.approx(estimate.duration_breakdown_s["training"] / 2)
+    assert faster.duration_s.p50 == pytest.approx(sum(faster.duration_breakdown_s.values()))
+    assert faster.cost_usd is not None
+    assert faster.cost_usd.p50 == pytest.approx(2.0 * faster.duration_s.p50 / 3600)
+    assert faster.mfu == pytest.approx(2 * estimate.mfu)
+    assert sum(faster.step_time_breakdown_s.values()) == pytest.approx(sum(estimate.step_time_breakdown_s.values()) / 2)
+
+
+def test_a_narrower_speed_narrows_the_duration(make_config: Any) -> None:
+    estimate = estimate_run(make_config(max_steps=100_000))
+    speed = estimate.tokens_per_s_per_accelerator.p50
+    sure = recombine(
+        estimate, start_up_s=estimate.start_up_s, tokens_per_s_per_accelerator=Quantiles.lognormal(speed, 0.02)
+    )
+    assert sure.duration_s.log_sd < 0.2 * estimate.duration_s.log_sd
+
+
+def test_another_start_up_moves_the_duration_by_its_difference(make_config: Any) -> None:
+    estimate = estimate_run(make_config())
+    later = recombine(
+        estimate,
+        start_up_s=estimate.start_up_s.shift(1000.0),
+        tokens_per_s_per_accelerator=estimate.tokens_per_s_per_accelerator,
+    )
+    assert later.duration_s.p50 == pytest.approx(estimate.duration_s.p50 + 1000.0)
+    assert later.duration_breakdown_s["start_up"] == pytest.approx(estimate.start_up_s.p50 + 1000.0)

@@ -1,0 +1,55 @@
+from typing import Any
+
+import pytest
+
+from planner.errors import UnknownFieldError
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "model",
+        "method",
+        "precision",
+        "optimizer",
+        "seq_len",
+        "micro_batch_size",
+        "activation_checkpointing",
+        "loss",
+        "batching",
+    ],
+)
+def test_a_field_that_is_not_known_is_named(make_workload: Any, field: str) -> None:
+    with pytest.raises(UnknownFieldError, match=rf"^{field} is not known"):
+        make_workload(**{field: None})
+
+
+def test_an_adapter_without_rank_is_named(make_workload: Any) -> None:
+    with pytest.raises(UnknownFieldError, match=r"^lora\.rank is not known"):
+        make_workload(lora={"targets": "attn_qv"})
+
+
+def test_logged_trainable_parameters_go_before_the_formula(make_workload: Any) -> None:
+    assert make_workload(trainable_params=1234).trainable_params == 1234
+
+
+def test_tokens_of_a_step_come_from_all_data_parallel_ranks(make_workload: Any) -> None:
+    run = make_workload(count=8, parallelism={"tp": 2, "cp": 2}, gradient_accumulation_steps=3)
+    assert run.tokens_per_step == 2 * 3 * 2 * 2048
+    assert run.pass_tokens == 2 * 2048 / 2
+
+
+def test_dynamic_padding_feeds_the_mean_and_holds_the_longest(make_workload: Any) -> None:
+    run = make_workload(batching="dynamic", mean_tokens_per_sample=300)
+    assert (run.fed_tokens, run.longest_tokens) == (300, 2048)
+
+
+def test_fixed_padding_feeds_every_position(make_workload: Any) -> None:
+    assert make_workload(batching="padded", mean_tokens_per_sample=300).fed_tokens == 2048
+
+
+def test_autocast_in_16_bit_trains_fp32_shards(make_workload: Any) -> None:
+    amp = {"weights_dtype": "bf16", "compute_dtype": "bf16", "amp": True}
+    sharded = make_workload(method="full", precision=amp, count=2, parallelism={"zero_stage": 3})
+    single = make_workload(method="full", precision=amp)
+    assert (sharded.trained_bytes, single.trained_bytes) == (4.0, 2.0)

@@ -1,0 +1,106 @@
+"""Laws of time and cost, over random runs."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+LAW = settings(max_examples=60, deadline=None)
+NEARLY = 1.0 + 1e-9
+
+
+def step_s(estimate: Any) -> float:
+    return float(sum(estimate.step_time_breakdown_s.values()))
+
+
+@LAW
+@given(data=st.data())
+def test_terms_are_positive_and_add_up_to_the_speed(data: st.DataObject, draw_run: Any, estimated: Any) -> None:
+    estimate = estimated(draw_run(data))
+    assert all(seconds > 0 for seconds in estimate.step_time_breakdown_s.values())
+    assert estimate.bottleneck in estimate.step_time_breakdown_s
+    tokens = estimate.train_tokens / estimate.steps / estimate.num_accelerators
+    assert estimate.tokens_per_s_per_accelerator.p50 == pytest.approx(tokens / step_s(estimate))
+
+
+@LAW
+@given(data=st.data())
+def test_nothing_runs_faster_than_the_peak(data: st.DataObject, draw_run: Any, estimated: Any) -> None:
+    assert 0 < estimated(draw_run(data)).mfu < 1
+
+
+@LAW
+@given(data=st.data(), factor=st.integers(2, 5))
+@pytest.mark.parametrize("field", ["seq_len", "micro_batch_size", "gradient_accumulation_steps", "max_steps"])
+def test_more_tokens_never_finish_sooner(
+    field: str, data: st.DataObject, factor: int, draw_run: Any, estimated: Any
+) -> None:
+    fields = draw_run(data)
+    few, many = estimated(fields), estimated(fields, **{field: factor * fields[field]})
+    for level in ("p10", "p50", "p90"):
+        assert getattr(few.duration_s, level) <= getattr(many.duration_s, level) * NEARLY
+        assert getattr(few.cost_usd, level) <= getattr(many.cost_usd, level) * NEARLY
+
+
+@LAW
+@given(data=st.data(), factor=st.floats(1.1, 8.0))
+@pytest.mark.parametrize("field", ["link_bytes_per_s", "memory_bandwidth_bytes_per_s", "peak_flop_per_s"])
+def test_a_faster_part_never_slows_the_run(
+    field: str, data: st.DataObject, factor: float, draw_run: Any, estimated: Any, catalog_accelerator: Any
+) -> None:
+    fields = draw_run(data)
+    slow = catalog_accelerator(fields["cluster"]["accelerator"])
+    value = getattr(slow, field)
+    faster = {d: factor * peak for d, peak in value.items()} if field == "peak_flop_per_s" else (value or 64e9) * factor
+    fast = slow.model_copy(update={field: faster})
+    before, after = (
+        step_s(estimated(fields, cluster={**fields["cluster"], "accelerator": card})) for card in (slow, fast)
+    )
+    assert after <= before * NEARLY
+
+
+@LAW
+@given(data=st.data(), rate=st.floats(1e8, 1e11), factor=st.floats(1.1, 10.0))
+def test_a_faster_network_never_slows_the_run(
+    data: st.DataObject, rate: float, factor: float, draw_run: Any, estimated: Any
+) -> None:
+    fields = draw_run(data, accelerator="a100-80gb", count=32)
+    slow, fast = (
+        step_s(estimated(fields, cluster={**fields["cluster"], "inter_node_bytes_per_s_per_accelerator": bytes_per_s}))
+        for bytes_per_s in (rate, rate * factor)
+    )
+    assert fast <= slow * NEARLY
+
+
+@LAW
+@given(data=st.data())
+def test_recompute_never_saves_time(data: st.DataObject, draw_run: Any, estimated: Any) -> None:
+    fields = draw_run(data)
+    none, full = (step_s(estimated(fields, activation_checkpointing=kind)) for kind in ("none", "full"))
+    assert none <= full * NEARLY
+
+
+@LAW
+@given(data=st.data(), count=st.sampled_from((2, 4, 8, 16, 64)))
+def test_more_ranks_do_not_speed_up_one_of_them(data: st.DataObject, count: int, draw_run: Any, estimated: Any) -> None:
+    fields = draw_run(data, accelerator="a100-80gb", count=1, parallelism={"zero_stage": 0})
+    one = step_s(estimated(fields))
+    assert one <= step_s(estimated(fields, cluster={**fields["cluster"], "count": count})) * NEARLY
+
+
+@LAW
+@given(data=st.data())
+def test_cost_is_the_sum_of_its_rows(data: st.DataObject, draw_run: Any, estimated: Any) -> None:
+    estimate = estimated(draw_run(data))
+    assert estimate.cost_usd.p50 == sum(estimate.cost_breakdown_usd.values())
+    assert estimate.cost_usd.p50 == pytest.approx(2.0 * estimate.accelerator_hours.p50)
+
+
+@LAW
+@given(data=st.data())
+def test_frozen_weights_never_need_more_flop_than_trained_ones(
+    data: st.DataObject, draw_run: Any, estimated: Any
+) -> None:
+    fields = draw_run(data, method="lora")
+    assert estimated(fields).flop < estimated(fields, method="full", lora=None).flop

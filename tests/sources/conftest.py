@@ -1,0 +1,75 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.tracking import MlflowClient
+
+Fill = Callable[[MlflowClient], dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store without runs; making one takes seconds, copying it nothing."""
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store(empty_store: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "mlflow.db"
+    shutil.copyfile(empty_store, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def fill() -> Fill:
+    """Logs runs of every kind and returns their ids by name."""
+    return _fill
+
+
+def _fill(client: MlflowClient) -> dict[str, str]:
+    first = client.create_experiment("chat")
+    second = client.create_experiment("triage")
+    ids: dict[str, str] = {}
+
+    def start(name: str, experiment: str, start_ms: int) -> str:
+        ids[name] = client.create_run(experiment, start_time=start_ms, run_name=name).info.run_id
+        return ids[name]
+
+    run_id = start("finished", first, 1_800_000_000_000)
+    client.log_batch(
+        run_id,
+        metrics=[
+            Metric("loss", 2.5, 1_800_000_001_000, 1),
+            Metric("loss", 1.5, 1_800_000_002_000, 2),
+            Metric("grad_norm", float("nan"), 1_800_000_002_000, 2),
+            Metric("perplexity", float("inf"), 1_800_000_002_000, 2),
+            *(
+                Metric("system/gpu_0_memory_usage_megabytes", 1000.0 + i, 1_800_000_000_000 + i * 10_000, i)
+                for i in range(7)
+            ),
+            *(Metric("system/node-a/network_receive_megabytes", 2.0 * i, 1_800_000_000_000 + i, i) for i in range(3)),
+        ],
+        params=[Param("optim", "adamw_torch"), Param("nasty", "'; drop table runs; --"), Param("smile", "🦙" * 50)],
+        tags=[RunTag("team", "chat"), RunTag("mlflow.user", "ann")],
+    )
+    client.log_inputs(
+        run_id,
+        [
+            DatasetInput(
+                Dataset("corpus", "abc123", "local", '{"uri": "x"}', '{"cols": []}', '{"num_rows": 1200}'),
+                [InputTag("mlflow.data.context", "training")],
+            )
+        ],
+    )
+    client.set_terminated(run_id, "FINISHED", 1_800_000_100_000)
+    client.set_terminated(start("failed", second, 1_800_000_200_000), "FAILED", 1_800_000_300_000)
+    client.set_terminated(start("killed", second, 1_700_000_000_000), "KILLED", 1_700_000_500_000)
+    start("running", first, 1_800_000_400_000)
+    deleted = start("deleted", first, 1_600_000_000_000)
+    client.set_terminated(deleted, "FINISHED", 1_600_000_001_000)
+    client.delete_run(deleted)
+    return ids
