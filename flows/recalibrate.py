@@ -46,6 +46,6 @@ def recalibrate(config_path: Path, as_of: datetime) -> str:
     with connect(context.settings.warehouse_path) as db:
         comparison = compare(read_runs(db), context.catalog.prices)
         calibration = fit(comparison.residuals, as_of=as_of, prior=PRIOR)
-        write_learnt(db, comparison, rolling_origin(comparison.residuals), calibration)
+        write_learnt(db, comparison, rolling_origin(comparison.cases, prior=PRIOR), calibration)
     log.info(f"calibration {calibration.calibration_id} learnt from {calibration.num_runs} runs")
     return calibration.calibration_id

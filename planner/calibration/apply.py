@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import get_args
 
 from planner.calibration.apply_memory import correct_memory, lenders
@@ -49,18 +50,38 @@ def apply(calibration: Calibration | None, estimate: Estimate, groups: tuple[str
     return changed.model_copy(update={"memory": correct_memory(estimate.memory, learnt), "provenance": provenance})
 
 
-def _finest(calibration: Calibration, estimate: Estimate, groups: tuple[str, ...]) -> dict[Resource, GroupCalibration]:
-    depth = {group: level for level, group in enumerate(groups)}
-    found: dict[Resource, GroupCalibration] = {}
-    for group in calibration.groups:
-        if group.group not in depth or group.num_runs == 0:
-            continue
-        expected = estimate.quantiles(group.resource)
-        if expected is None or expected.p50 <= 0:
-            continue
-        if group.resource not in found or depth[group.group] > depth[found[group.resource].group]:
-            found[group.resource] = group
+class _Groups:
+    """The groups of a calibration as cache key by identity: hashing them all would take longer than applying them."""
+
+    __slots__ = ("groups",)
+
+    def __init__(self, groups: tuple[GroupCalibration, ...]) -> None:
+        self.groups = groups
+
+    def __hash__(self) -> int:
+        return id(self.groups)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Groups) and other.groups is self.groups
+
+
+@lru_cache(maxsize=8)
+def _by_name(key: _Groups) -> Mapping[str, Learnt]:
+    """What was learnt by name of the group; groups without runs are left out."""
+    found: dict[str, dict[Resource, GroupCalibration]] = {}
+    for group in key.groups:
+        if group.num_runs:
+            found.setdefault(group.group, {})[group.resource] = group
     return found
+
+
+def _finest(calibration: Calibration, estimate: Estimate, groups: tuple[str, ...]) -> Learnt:
+    by_name = _by_name(_Groups(calibration.groups))
+    finest: dict[Resource, GroupCalibration] = {}
+    for name in groups:
+        finest.update(by_name.get(name, {}))
+    expected = {resource: estimate.quantiles(resource) for resource in finest}
+    return {resource: finest[resource] for resource, found in expected.items() if found is not None and found.p50 > 0}
 
 
 def _used(learnt: Learnt, groups: tuple[str, ...]) -> Learnt:

@@ -1,18 +1,25 @@
-"""Predicts past runs from other past runs, and scores the predictions."""
+"""Predicts past runs from other past runs, just as users are told, and scores the predictions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import numpy as np
 
-from planner.calibration.fit import PRIOR_LOG_SD
-from planner.calibration.intervals import combined_half_width
-from planner.calibration.residuals import Residual
+from planner.calibration.apply import apply
+from planner.calibration.compare import Case
+from planner.calibration.fit import learn
 from planner.calibration.robust import Floats, Ints
-from planner.calibration.shrinkage import shrink
 from planner.calibration.table import ResidualTable, tabulate
 from planner.domain import Frozen
+from planner.domain.calibration import Calibration
 from planner.domain.estimate import Resource
+
+FOLLOWS: dict[Resource, tuple[Resource, ...]] = {
+    "duration_s": ("tokens_per_s_per_accelerator", "start_up_s"),
+    "cost_usd": ("duration_s", "tokens_per_s_per_accelerator", "start_up_s"),
+    "network_bytes": ("checkpoint_bytes",),
+}
+"""Resources that move with the corrections of others where they have none of their own, the most important first."""
 
 
 class Prediction(Frozen):
@@ -28,7 +35,7 @@ class Prediction(Frozen):
     p50: float
     p90: float
     num_runs_before: int
-    """Runs in the group it was predicted from; 0: the physics alone."""
+    """Runs in the group it was predicted from (of a duration: its speed); 0: the physics alone."""
     within: bool
     """Whether the actual lies in the 80 % interval."""
 
@@ -52,34 +59,38 @@ class Score(Frozen):
     """Median of ln(actual / p50): above 0 where predictions are too low."""
 
 
-def rolling_origin(residuals: Sequence[Residual], *, max_refits: int = 60) -> tuple[Prediction, ...]:
+def rolling_origin(cases: Sequence[Case], *, prior: str, max_refits: int = 60) -> tuple[Prediction, ...]:
     """Every run predicted by what had ended strictly before it, in order of ``ended_at``.
 
-    The calibration is made anew at most ``max_refits`` times a resource, at times that divide the runs evenly; runs
-    between two of these times know nothing of each other. The first runs have the physics alone.
+    The calibration is made anew at most ``max_refits`` times, at times that divide the runs evenly; runs between two
+    of these times know nothing of each other. The first runs have the physics alone.
     """
+    ends_s = np.array([case.residuals[0].ended_at.timestamp() for case in cases])
+    ordered_s = np.sort(ends_s)
+    picked = np.linspace(0, ends_s.size - 1, min(max_refits, ends_s.size)).astype(np.int64)
+    origins_s = np.unique(ordered_s[picked])
+    block = np.searchsorted(origins_s, ends_s, side="right") - 1
+    tables = _tables(cases)
     found: list[Prediction] = []
-    for table in tabulate(residuals):
-        ends_s = np.sort(table.ended_at_s)
-        origins_s = np.unique(ends_s[np.linspace(0, ends_s.size - 1, min(max_refits, ends_s.size)).astype(np.int64)])
-        block = np.searchsorted(origins_s, table.ended_at_s, side="right") - 1
-        for number, origin_s in enumerate(origins_s):
-            past, targets = np.flatnonzero(table.ended_at_s < origin_s), np.flatnonzero(block == number)
-            found.extend(_predict(table, past, targets))
-    return tuple(sorted(found, key=lambda one: (one.ended_at, one.run_id, one.resource)))
+    for number, origin_s in enumerate(origins_s):
+        past = [np.flatnonzero(table.ended_at_s < origin_s) for table in tables]
+        targets = [cases[index] for index in np.flatnonzero(block == number)]
+        found.extend(_predict(tables, past, targets, prior))
+    return _in_order(found)
 
 
-def leave_one_out(residuals: Sequence[Residual]) -> tuple[Prediction, ...]:
+def leave_one_out(cases: Sequence[Case], *, prior: str) -> tuple[Prediction, ...]:
     """Every run predicted by all others, later ones too: for small sets of runs without a history.
 
-    One refit a run and resource, so the time grows with the square of the runs: 1,000 runs take some seconds.
+    One refit a run, so the time grows with the square of the runs: 1,000 runs take some seconds.
     """
+    tables = _tables(cases)
+    run_ids = [np.array([residual.run_id for residual in table.residuals]) for table in tables]
     found: list[Prediction] = []
-    for table in tabulate(residuals):
-        run_ids = np.array([residual.run_id for residual in table.residuals])
-        for run_id in np.unique(run_ids):
-            found.extend(_predict(table, np.flatnonzero(run_ids != run_id), np.flatnonzero(run_ids == run_id)))
-    return tuple(sorted(found, key=lambda one: (one.ended_at, one.run_id, one.resource)))
+    for case in cases:
+        others = [np.flatnonzero(of_table != case.residuals[0].run_id) for of_table in run_ids]
+        found.extend(_predict(tables, others, [case], prior))
+    return _in_order(found)
 
 
 def score(predictions: Iterable[Prediction]) -> tuple[Score, ...]:
@@ -100,40 +111,49 @@ def pinball_loss(actual: Floats, quantile: Floats, level: float) -> Floats:
     return np.maximum(level * missing, (level - 1) * missing)
 
 
-def _predict(table: ResidualTable, past: Ints, targets: Ints) -> list[Prediction]:
-    posteriors = shrink(table.log_ratio[past], table.tree.subset(past), PRIOR_LOG_SD[table.resource])
-    bias, learnt, physics_log_sd, num_runs = (np.zeros(targets.size) for _ in range(4))
-    for code, posterior in zip(table.tree.codes, posteriors, strict=True):
-        seen = posterior.num_runs > 0
-        spread = np.bincount(code[past], weights=table.estimate_log_sd[past], minlength=seen.size)
-        group = code[targets]
-        known = seen[group]
-        bias[known] = posterior.mean[group][known]
-        learnt[known] = posterior.half_width[group][known]
-        physics_log_sd[known] = (spread / np.maximum(posterior.num_runs, 1))[group][known]
-        num_runs[known] = posterior.num_runs[group][known]
-    rows = [table.residuals[index] for index in targets]
-    p10, p50, p90 = (np.array([getattr(row, f"estimate_{name}") for row in rows]) for name in ("p10", "p50", "p90"))
-    upper = np.log(p90 / p50)
-    lower = np.where(p10 > 0, np.log(p50 / np.where(p10 > 0, p10, p50)), upper)
-    median = p50 * np.exp(bias)
-    low = median * np.exp(-combined_half_width(lower, learnt, physics_log_sd, num_runs))
-    high = median * np.exp(combined_half_width(upper, learnt, physics_log_sd, num_runs))
-    return [
-        Prediction(
-            run_id=row.run_id,
-            resource=row.resource,
-            ended_at=row.ended_at,
-            actual=row.actual,
-            prior_p50=row.estimate_p50,
-            p10=float(low[index]),
-            p50=float(median[index]),
-            p90=float(high[index]),
-            num_runs_before=int(num_runs[index]),
-            within=bool(low[index] <= row.actual <= high[index]),
-        )
-        for index, row in enumerate(rows)
-    ]
+def _tables(cases: Sequence[Case]) -> tuple[ResidualTable, ...]:
+    return tabulate(residual for case in cases for residual in case.residuals)
+
+
+def _in_order(predictions: Iterable[Prediction]) -> tuple[Prediction, ...]:
+    return tuple(sorted(predictions, key=lambda one: (one.ended_at, one.run_id, one.resource)))
+
+
+def _predict(
+    tables: Sequence[ResidualTable], past: Sequence[Ints], targets: Sequence[Case], prior: str
+) -> Iterator[Prediction]:
+    """What users would have been told of the targets, had they asked when only the past runs (by table) were known."""
+    wanted = {group for case in targets for group in case.residuals[0].groups}
+    learnt = [group for table, runs in zip(tables, past, strict=True) for group in learn(table, runs, wanted)]
+    calibration = Calibration(
+        calibration_id="backtest",
+        as_of=min(case.residuals[0].ended_at for case in targets),
+        fitted_through=None,
+        num_runs=max((runs.size for runs in past), default=0),
+        data_fingerprint="",
+        prior=prior,
+        groups=tuple(learnt),
+    )
+    for case in targets:
+        told = apply(calibration, case.estimate, case.residuals[0].groups)
+        runs_by_resource = {correction.resource: correction.num_runs for correction in told.provenance.corrections}
+        for residual in case.residuals:
+            quantiles = told.quantiles(residual.resource)
+            if quantiles is None:
+                continue
+            sources = (residual.resource, *FOLLOWS.get(residual.resource, ()))
+            yield Prediction(
+                run_id=residual.run_id,
+                resource=residual.resource,
+                ended_at=residual.ended_at,
+                actual=residual.actual,
+                prior_p50=residual.estimate_p50,
+                p10=quantiles.p10,
+                p50=quantiles.p50,
+                p90=quantiles.p90,
+                num_runs_before=next((runs_by_resource[one] for one in sources if one in runs_by_resource), 0),
+                within=quantiles.p10 <= residual.actual <= quantiles.p90,
+            )
 
 
 def _score(resource: Resource, rows: list[Prediction]) -> Score:

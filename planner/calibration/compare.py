@@ -1,10 +1,12 @@
 """Past runs held against the physics: residuals, costs, and why some runs cannot be compared."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from planner.calibration.residuals import Residual, residuals_of
 from planner.domain import Frozen
+from planner.domain.estimate import Estimate
 from planner.domain.price_book import PriceBook
 from planner.domain.training_run import TrainingRun
 from planner.errors import InputError
@@ -36,17 +38,31 @@ class Refusal(Frozen):
     reason: str
 
 
-class Comparison(Frozen):
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One finished run: what the physics expected of it, and how far off that was for each measured resource."""
+
+    estimate: Estimate
+    residuals: tuple[Residual, ...]
+    """Not empty; all of one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
     """All runs of a history against the physics."""
 
-    residuals: tuple[Residual, ...]
+    cases: tuple[Case, ...]
     costs: tuple[RunCost, ...]
     refusals: tuple[Refusal, ...]
+
+    @property
+    def residuals(self) -> tuple[Residual, ...]:
+        return tuple(residual for case in self.cases for residual in case.residuals)
 
 
 def compare(runs: Iterable[TrainingRun], prices: PriceBook) -> Comparison:
     """Estimate every run from its configuration alone and compare with what it used."""
-    residuals: list[Residual] = []
+    cases: list[Case] = []
     costs: list[RunCost] = []
     refusals: list[Refusal] = []
     for run in runs:
@@ -56,10 +72,14 @@ def compare(runs: Iterable[TrainingRun], prices: PriceBook) -> Comparison:
         if run.problem is not None:
             continue
         try:
-            residuals.extend(residuals_of(run, estimate_run(run.config, prices, _day(run))))
+            estimate = estimate_run(run.config, prices, _day(run))
         except InputError as error:
             refusals.append(Refusal(run_id=run.run_id, experiment=run.experiment, reason=str(error)))
-    return Comparison(residuals=tuple(residuals), costs=tuple(costs), refusals=tuple(refusals))
+            continue
+        residuals = residuals_of(run, estimate)
+        if residuals:
+            cases.append(Case(estimate, residuals))
+    return Comparison(cases=tuple(cases), costs=tuple(costs), refusals=tuple(refusals))
 
 
 def cost_of(run: TrainingRun, prices: PriceBook) -> RunCost | None:

@@ -1,18 +1,19 @@
 """Residuals of past runs to one version of a calibration."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
 from planner.calibration.residuals import Residual
+from planner.calibration.robust import Floats, Ints
 from planner.calibration.shrinkage import shrink
 from planner.calibration.table import ResidualTable, tabulate
 from planner.domain.calibration import Calibration, GroupCalibration
 from planner.domain.estimate import Resource
 
-METHOD = "nested-normal-1"
+METHOD = "nested-normal-2"
 """Names the statistics: raise it when the same residuals would give another calibration."""
 
 PRIOR_LOG_SD: dict[Resource, float] = {
@@ -28,6 +29,10 @@ PRIOR_LOG_SD: dict[Resource, float] = {
     "cost_usd": 0.5,
 }
 """How far the physics may be off on the whole before any run is seen: SD of log(actual / estimate). A judgement."""
+SPREAD_LEVEL = 1
+"""Level of the groups whose runs tell the spread together: the accelerator."""
+USUAL_SHARE = 0.9
+"""The physics' spread that so many of the past runs had at most is usual."""
 
 
 def fit(residuals: Sequence[Residual], *, as_of: datetime, prior: str) -> Calibration:
@@ -47,15 +52,22 @@ def fit(residuals: Sequence[Residual], *, as_of: datetime, prior: str) -> Calibr
         num_runs=len({residual.run_id for residual in used}),
         data_fingerprint=fingerprint,
         prior=prior,
-        groups=tuple(group for table in tabulate(used) for group in _fit_resource(table)),
+        groups=tuple(group for table in tabulate(used) for group in learn(table)),
     )
 
 
-def _fit_resource(table: ResidualTable) -> list[GroupCalibration]:
-    posteriors = shrink(table.log_ratio, table.tree, PRIOR_LOG_SD[table.resource])
+def learn(
+    table: ResidualTable, chosen: Ints | None = None, wanted: Collection[str] | None = None
+) -> list[GroupCalibration]:
+    """What the chosen runs (indices; all without) say about one resource, by group; of all or the wanted groups."""
+    runs = np.arange(len(table.residuals)) if chosen is None else chosen
+    tree = table.tree.subset(runs)
+    posteriors = shrink(table.log_ratio[runs], tree, PRIOR_LOG_SD[table.resource])
     found: list[GroupCalibration] = []
-    for names, code, posterior in zip(table.names, table.tree.codes, posteriors, strict=True):
-        physics = np.bincount(code, weights=table.estimate_log_sd, minlength=len(names)) / posterior.num_runs
+    for level, (names, posterior) in enumerate(zip(table.names, posteriors, strict=True)):
+        together = min(level, SPREAD_LEVEL)
+        usual = _usual(table.estimate_log_sd[runs], tree.codes[together], len(table.names[together]))
+        peers = tree.ancestors(level, together)
         low, high = posterior.mean - posterior.half_width, posterior.mean + posterior.half_width
         found.extend(
             GroupCalibration(
@@ -66,11 +78,22 @@ def _fit_resource(table: ResidualTable) -> list[GroupCalibration]:
                 log_sd=float(posterior.log_sd[index]),
                 log_p10=float(low[index]),
                 log_p90=float(high[index]),
-                estimate_log_sd=float(physics[index]),
+                spread_runs=int(posteriors[together].num_runs[peers[index]]),
+                estimate_log_sd=float(usual[peers[index]]),
             )
             for index, name in sorted(enumerate(names), key=lambda item: item[1])
+            if posterior.num_runs[index] and (wanted is None or name in wanted)
         )
     return found
+
+
+def _usual(log_sd: Floats, code: Ints, num_groups: int) -> Floats:
+    """By group, the smallest spread that at least ``USUAL_SHARE`` of its runs stay within; 0 for an empty group."""
+    counts = np.bincount(code, minlength=num_groups)
+    rank = np.maximum(np.ceil(USUAL_SHARE * counts - 1e-9).astype(np.int64), 1)
+    last = np.cumsum(counts) - counts + rank - 1
+    ordered = np.append(log_sd[np.lexsort((log_sd, code))], 0.0)
+    return np.where(counts > 0, ordered[np.minimum(last, log_sd.size)], 0.0)
 
 
 def _hash(lines: Iterable[str]) -> str:

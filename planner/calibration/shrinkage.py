@@ -51,6 +51,13 @@ class Tree:
         """The same groups with only the chosen runs (a mask or indices)."""
         return Tree(codes=tuple(code[chosen] for code in self.codes), parents=self.parents)
 
+    def ancestors(self, level: int, coarser: int) -> Ints:
+        """For each group of a level the index of the group of a coarser (or the same) level that holds it."""
+        found = np.arange(self.parents[level].size)
+        for step in range(level, coarser, -1):
+            found = self.parents[step][found]
+        return found
+
 
 @dataclass(frozen=True)
 class LevelPosterior:

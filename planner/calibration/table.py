@@ -1,5 +1,6 @@
 """Residuals as columns: one table a resource, with its groups as a tree of indices."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -51,13 +52,19 @@ def _table(resource: Resource, unsorted: list[Residual]) -> ResidualTable:
         names.append(tuple(index))
         codes.append(code)
         parents.append(parent)
-    widths = np.array([row.estimate_p90 / row.estimate_p10 if row.estimate_p10 > 0 else 1.0 for row in rows])
     return ResidualTable(
         resource=resource,
         residuals=tuple(rows),
         log_ratio=np.array([row.log_ratio for row in rows]),
         ended_at_s=np.array([row.ended_at.timestamp() for row in rows]),
-        estimate_log_sd=np.log(widths) / (2 * Z_P90),
+        estimate_log_sd=np.array([_estimate_log_sd(row) for row in rows]),
         names=tuple(names),
         tree=Tree(codes=tuple(codes), parents=tuple(parents)),
     )
+
+
+def _estimate_log_sd(row: Residual) -> float:
+    """Both sides together; a p10 of 0 has no logarithm, the upper side then stands for both."""
+    upper = math.log(row.estimate_p90 / row.estimate_p50)
+    lower = math.log(row.estimate_p50 / row.estimate_p10) if row.estimate_p10 > 0 else upper
+    return (lower + upper) / (2 * Z_P90)

@@ -1,4 +1,4 @@
-"""The demo's steps: fill a store, run the weekly job, ask the gate twice."""
+"""The demo's steps: fill a store, run the weekly job, ask the gate twice, run the weekly job again."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from planner.cli.session import open_session
-from planner.cli.weekly_job import run_weekly
+from planner.cli.weekly_job import print_forecast, run_weekly
 from planner.report.text import print_decision
 from planner.settings import shipped_folder
 
@@ -23,19 +23,24 @@ def run_demo(folder: Path) -> None:
     examples = shipped_folder("examples")
     for file in sorted((examples / "demo").glob("*.yaml")):
         shutil.copyfile(file, folder / file.name)
+    config_path, as_of = folder / "foretune.yaml", monday.date().isoformat()
 
-    click.echo("1/3  an MLflow store with published, measured runs; company and calendar are made up")
+    click.echo("1/4  an MLflow store with published, measured runs; the company and its calendar are made up")
     _fill(folder / STORE, examples / "published_runs.csv", monday)
-    click.echo("2/3  the weekly flow: ingest, calibrate, drift, forecast, report")
-    report = run_weekly(folder / "foretune.yaml", monday.date().isoformat())
-    click.echo("3/3  the gate: one run passes, one is blocked")
-    session = open_session(folder / "foretune.yaml")
+    click.echo("2/4  the weekly flow: ingest, calibrate, drift, forecast, report")
+    run_weekly(config_path, as_of)
+    click.echo("3/4  the gate: one run passes, one is blocked")
+    session = open_session(config_path)
     for name in RUNS:
         decision = session.decide(session.load_run(folder / name, ()))
         session.log(decision)
         print_decision(decision)
+    click.echo("4/4  the weekly flow again: nothing is doubled, and the report now shows the gate's decisions")
+    report = run_weekly(config_path, as_of)
+    print_forecast(config_path)
     click.echo(f"\nOpen the report in a browser: {report.resolve()}")
-    click.echo(f"Next: foretune gate {folder / RUNS[0]} --config {folder / 'foretune.yaml'}, or `foretune init` for your own runs.")
+    click.echo(f"Your own run: foretune gate {folder / RUNS[0]} --config {config_path} --set micro_batch_size=64")
+    click.echo("Your own history: foretune init, put your tracking URI into foretune.yaml, foretune weekly")
 
 
 def _last_monday(now: datetime) -> datetime:

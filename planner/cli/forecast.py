@@ -13,13 +13,10 @@ from planner.cli.options import config_option, json_option
 @json_option
 def command(config_path: Path, as_json: bool) -> None:
     """Print the forecast that the last weekly run published: p50 (p10-p90) of each of the next 12 weeks."""
-    from rich.console import Console
-
     from planner.cli.published import read_published
-    from planner.report.text import forecast_table
+    from planner.cli.weekly_job import print_forecast
 
-    rows = read_published(config_path, "weekly_forecast")
     if as_json:
-        click.echo(json.dumps(rows, indent=2, default=str))
+        click.echo(json.dumps(read_published(config_path, "weekly_forecast"), indent=2, default=str))
     else:
-        Console().print(forecast_table(rows))
+        print_forecast(config_path)

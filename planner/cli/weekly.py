@@ -20,6 +20,8 @@ def command(config_path: Path, as_of_text: str | None) -> None:
 
     Running it twice changes nothing; it may be stopped at any moment and run again.
     """
-    from planner.cli.weekly_job import run_weekly
+    from planner.cli.weekly_job import print_forecast, run_weekly
 
-    run_weekly(config_path, as_of_text)
+    report = run_weekly(config_path, as_of_text)
+    print_forecast(config_path)
+    click.echo(f"\nreport: {report}")

@@ -1,6 +1,7 @@
 """Starts the flows from the command line: checks what can be checked first, then brings in Prefect."""
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -8,21 +9,17 @@ import click
 from planner.catalog.load import load_catalog
 from planner.cli.options import parse_as_of
 from planner.config_files import load_programme
-from planner.domain.programme import Programme
 
 
 def run_weekly(config_path: Path, as_of_text: str | None) -> Path:
-    """The weekly flow, then its forecast as text; the path of the report."""
+    """The weekly flow; the path of the report."""
     programme = load_programme(config_path, load_catalog())
     as_of = parse_as_of(as_of_text, programme.zone)
     _start_prefect()
     from flows.forecast_weekly import forecast_weekly
 
     _show_progress()
-    report = forecast_weekly(config_path.resolve(), as_of)
-    _print_forecast(config_path, programme)
-    click.echo(f"report: {report}")
-    return report
+    return forecast_weekly(config_path.resolve(), as_of)
 
 
 def run_ingest(config_path: Path) -> None:
@@ -55,7 +52,7 @@ def _start_prefect() -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }.items():
         os.environ.setdefault(name, value)
-    if not os.environ.get("PREFECT_API_URL"):
+    if not os.environ.get("PREFECT_API_URL") and "prefect" not in sys.modules:
         click.echo("starting Prefect (about ten seconds) ...", err=True)
 
 
@@ -75,11 +72,12 @@ def _show_progress() -> None:
     logger.propagate = False
 
 
-def _print_forecast(config_path: Path, programme: Programme) -> None:
+def print_forecast(config_path: Path) -> None:
+    """The published forecast by week."""
     from rich.console import Console
 
     from planner.cli.published import read_published
     from planner.report.text import forecast_table
 
-    click.echo(f"{programme.name}: forecast, p50 (p10-p90)")
+    click.echo("\nforecast of each week, p50 (p10-p90)")
     Console().print(forecast_table(read_published(config_path, "weekly_forecast")))

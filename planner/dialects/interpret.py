@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, get_args
 
+from pydantic import ValidationError
+
 from planner.catalog.load import Catalog
 from planner.dialects import hf_trainer, planner_contract, torchtune
 from planner.dialects.actuals import read_durations, read_peaks, read_trainer_actuals, steps_of
@@ -24,6 +26,7 @@ NEEDED = {
 """Without one of these no estimate can be made."""
 
 DIALECTS = {"hf_trainer": hf_trainer, "torchtune": torchtune}
+UNREADABLE = "what it logged cannot be read"
 COUNTED_TOKENS = ("num_input_tokens_seen", "num_tokens")
 
 
@@ -33,11 +36,16 @@ def interpret(facts: RunFacts, catalog: Catalog, hardware: Sequence[HardwareRule
     dialect, problem = "unknown", None
     try:
         dialect = _describe(facts, draft, hardware)
-        config, actual = draft.config(_name(facts)), draft.actual()
-        problem = _problem(draft, dialect)
     except Exception as error:  # whatever a stranger logged must not stop the other runs
-        config, actual = RunConfig(name=_name(facts), optimizer=None, gradient_accumulation_steps=None), Actual()
-        problem = f"its params contradict each other or cannot be read: {' '.join(str(error).split())[:300]}"
+        problem = f"{UNREADABLE}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    try:
+        config = draft.config(_name(facts))
+        problem = problem or _problem(draft, dialect)
+    except ValidationError as error:
+        config = RunConfig(name=_name(facts), optimizer=None, gradient_accumulation_steps=None)
+        problem = (
+            f"what it logged contradicts itself: {error.errors(include_url=False, include_input=False)[0]['msg'][:300]}"
+        )
     known_status = facts.status in get_args(RunStatus)
     return TrainingRun.model_validate(
         {
@@ -50,7 +58,7 @@ def interpret(facts: RunFacts, catalog: Catalog, hardware: Sequence[HardwareRule
             "ended_at": facts.ended_at,
             "dialect": dialect,
             "config": config,
-            "actual": actual,
+            "actual": draft.actual(),
             "origins": _origins(draft),
             "problem": problem if known_status else f"status {facts.status[:40]!r} is none of MLflow's",
         }

@@ -3,6 +3,7 @@
 import ast
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,7 +59,7 @@ class Params:
     def words(self, name: str) -> tuple[str, ...]:
         """A list that was logged as text, or words apart from each other by blanks, commas or plus signs."""
         text = self.text(name) or ""
-        return tuple(word for word in text.translate(str.maketrans("[](){}'\",+", "           ")).split() if word)
+        return tuple(re.split(r"[^\w.\-]+", text.strip("[](){}'\" "))) if text else ()
 
 
 def _dictionary(text: str) -> dict[str, Any]:

@@ -90,7 +90,8 @@ def _single_fields(values: dict[str, str], kind: OriginKind, draft: Draft) -> No
             name, name if name in CONFIG_FIELDS and name not in (*NESTED, "cluster", "dataset") else None
         )
         if field is not None:
-            draft.put(field, value, kind, f"{source} {PREFIX}{name}")
+            is_stage = name == "zero_stage" and value.isdigit()
+            draft.put(field, int(value) if is_stage else value, kind, f"{source} {PREFIX}{name}")
     cluster = {CLUSTER_NAMES[name]: value for name, value in given.items() if name in CLUSTER_NAMES}
     if cluster:
         _put_whole("cluster", cluster, kind, source, draft)

@@ -22,8 +22,10 @@ class GroupCalibration(Frozen):
     log_p10: float
     """80 % interval of the next run's log ratio."""
     log_p90: float
+    spread_runs: int = Field(default=0, ge=0)
+    """Runs that the spread was learnt from: all of the accelerator's, since alike groups tell it together."""
     estimate_log_sd: float = Field(default=0.0, ge=0)
-    """Mean spread that the physics itself gave these runs: a run that is less certain than they were stays so."""
+    """Nine in ten of those runs had at most this spread from the physics: a run that is less certain stays so."""
 
 
 class Calibration(Frozen):

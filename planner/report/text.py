@@ -1,6 +1,7 @@
 """Estimates, decisions and forecasts as text for a terminal."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from rich.console import Console
 from rich.markup import escape
@@ -78,6 +79,10 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
 def _memory_table(estimate: Estimate) -> Table:
     moments = estimate.memory.timeline
     peak = estimate.memory.peak
@@ -128,11 +133,11 @@ def print_decision(decision: GateDecision) -> None:
 
 FORECAST_UNITS = {
     "runs": ("runs", 1.0),
-    "accelerator_hours": ("accelerator-hours", 1.0),
-    "peak_accelerators": ("peak accelerators", 1.0),
-    "storage_bytes": ("storage, GB", GB),
-    "network_bytes": ("network, GB", GB),
-    "cost_usd": ("USD", 1.0),
+    "accelerator_hours": ("accel.-\nhours", 1.0),
+    "peak_accelerators": ("peak\naccel.", 1.0),
+    "storage_bytes": ("storage,\nGB", GB),
+    "network_bytes": ("network,\nGB", GB),
+    "cost_usd": ("cost,\nUSD", 1.0),
 }
 
 
@@ -144,12 +149,12 @@ def forecast_table(rows: Iterable[dict[str, object]]) -> Table:
         if row["programme"] == "all" and resource in FORECAST_UNITS:
             scale = FORECAST_UNITS[resource][1]
             p10, p50, p90 = (float(str(row[level])) / scale for level in ("p10", "p50", "p90"))
-            weeks.setdefault(str(row["week_start"]), {})[resource] = f"{_number(p50)} ({_number(p10)}-{_number(p90)})"
-    table = Table("week", *(label for label, _ in FORECAST_UNITS.values()), box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
+            weeks.setdefault(str(row["week_start"]), {})[resource] = f"{_short(p50)} ({_short(p10)}-{_short(p90)})"
+    table = Table("week", *(label for label, _ in FORECAST_UNITS.values()), box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in table.columns:
+        column.justify, column.no_wrap = "right", True
     for week in sorted(weeks):
-        table.add_row(week, *(weeks[week].get(resource, "") for resource in FORECAST_UNITS))
+        table.add_row(f"{date.fromisoformat(week):%d %b}", *(weeks[week].get(resource, "") for resource in FORECAST_UNITS))
     return table
 
 

@@ -168,7 +168,8 @@ class ClientReader:
         kind = StoreUnreachableError if unreachable else StoreError
         return kind(
             f"{self.source}: MLflow cannot read the store: {text}. Check that it runs, that tracking_uri in "
-            "foretune.yaml is right, and, where it asks for them, that MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD are set"
+            "foretune.yaml is right, and, where it asks for them, that MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD are set"
         )
 
 

@@ -1,21 +1,26 @@
-"""Opens the warehouse and its snapshot; what can go wrong there becomes a ``WarehouseError``."""
+"""Opens the warehouse and its snapshot; what can go wrong there becomes a ``WarehouseError``.
+
+DuckDB is imported inside functions: Prefect keeps flows, and so the names they imported, alive until the process ends,
+and DuckDB complains about every object of its own that is alive then.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from planner.errors import WarehouseError
 from planner.warehouse.migrations import apply_migrations
 from planner.warehouse.sql_files import sql_folder
 
+if TYPE_CHECKING:
+    import duckdb
+
 
 class Warehouse:
     """An open database. Times in it are UTC."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", path: Path) -> None:
         self._connection = connection
         self._in_transaction = False
         self.path = path
@@ -86,6 +91,8 @@ def open_snapshot(path: Path) -> Iterator[Warehouse]:
 
 @contextmanager
 def _opened(path: Path, *, read_only: bool) -> Iterator[Warehouse]:
+    import duckdb
+
     try:
         connection = duckdb.connect(str(path), read_only=read_only)
         connection.execute("set TimeZone = 'UTC'")
@@ -99,7 +106,9 @@ def _opened(path: Path, *, read_only: bool) -> Iterator[Warehouse]:
         warehouse.close()
 
 
-def _opening_error(path: Path, error: duckdb.Error) -> WarehouseError:
+def _opening_error(path: Path, error: "duckdb.Error") -> WarehouseError:
+    import duckdb
+
     text = " ".join(str(error).split())[:400]
     if "lock" in text.lower():
         return WarehouseError(

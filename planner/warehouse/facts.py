@@ -1,50 +1,96 @@
-"""From landed runs to training runs."""
+"""From landed runs to training runs: those that are new or changed, and all when what interprets them changed."""
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import planner
 from planner.catalog.load import Catalog
 from planner.dialects.facts import GpuUsage, LoggedInput, MetricPoint, RunFacts
 from planner.dialects.interpret import interpret
+from planner.domain import Frozen
 from planner.domain.programme import HardwareRule, Programme
 from planner.domain.tracking_uri import redact_uri
-from planner.domain.training_run import TrainingRun
 from planner.warehouse.build import build_views
 from planner.warehouse.connection import Warehouse
-from planner.warehouse.registry import TABLES
-from planner.warehouse.tables import upsert
+from planner.warehouse.registry import store
+from planner.warehouse.tables import ensure_table, upsert
 
 RUNS_PER_QUERY = 2000
+INTERPRETING_CODE = ("dialects", "domain")
 
 
-def read_facts(db: Warehouse) -> Iterator[RunFacts]:
-    """All landed runs, a few thousand at a time."""
-    keys = db.execute("select source, run_id from raw_runs order by source, run_id")
-    for first in range(0, len(keys), RUNS_PER_QUERY):
-        part = keys[first : first + RUNS_PER_QUERY]
-        (low_source, low_id), (high_source, high_id) = part[0], part[-1]
+class Understood(Frozen):
+    """Which content of a run was interpreted, and by what."""
+
+    source: str
+    run_id: str
+    content_hash: str
+    interpreter: str
+
+
+UNDERSTOOD_KEY = ("source", "run_id")
+
+
+def understand(db: Warehouse, catalog: Catalog, programme: Programme) -> int:
+    """Interprets what landed and was not interpreted yet into ``training_runs``; the number of runs in it."""
+    build_views(db)
+    ensure_table(db, "understood", Understood, UNDERSTOOD_KEY)
+    rules: dict[str, tuple[HardwareRule, ...]] = {}
+    for given in programme.sources:
+        name = redact_uri(given.tracking_uri)
+        rules[name] = (*rules.get(name, ()), *given.hardware)
+    for (source,) in db.execute("select distinct source from raw_runs order by source"):
+        _understand_source(db, source, catalog, rules.get(source, ()))
+    return int(db.execute("select count(*) from training_runs")[0][0])
+
+
+def read_facts(db: Warehouse, source: str, run_ids: Sequence[str]) -> Iterator[RunFacts]:
+    """The named runs of a source; ``run_ids`` in ascending order."""
+    if run_ids:
+        # a range of ids reaches the raw tables below the view, a list alone would read them whole
         for row in db.rows(
-            "select * from int_run_facts where (source > ? or (source = ? and run_id >= ?)) "
-            "and (source < ? or (source = ? and run_id <= ?)) order by source, run_id",
-            (low_source, low_source, low_id, high_source, high_source, high_id),
+            "select * from int_run_facts where source = ? and run_id between ? and ? and list_contains(?, run_id) "
+            "order by run_id",
+            (source, run_ids[0], run_ids[-1], list(run_ids)),
         ):
             yield _facts(row)
 
 
-def understand(db: Warehouse, catalog: Catalog, programme: Programme) -> int:
-    """Interprets every landed run and writes ``training_runs``; the number of rows that changed."""
-    build_views(db)
-    rules: dict[str, tuple[HardwareRule, ...]] = {}
-    for source in programme.sources:
-        name = redact_uri(source.tracking_uri)
-        rules[name] = (*rules.get(name, ()), *source.hardware)
-    _, key = TABLES["training_runs"]
-    runs: Iterator[TrainingRun] = (interpret(facts, catalog, rules.get(facts.source, ())) for facts in read_facts(db))
-    return upsert(db, "training_runs", runs, key)
+def _understand_source(db: Warehouse, source: str, catalog: Catalog, rules: tuple[HardwareRule, ...]) -> None:
+    interpreter = _fingerprint(catalog, rules)
+    waiting = db.execute(
+        "select run_id, r.content_hash from raw_runs r left join understood u using (source, run_id) "
+        "left join training_runs t using (source, run_id) where source = ? and (t.run_id is null "
+        "or u.content_hash is distinct from r.content_hash or u.interpreter is distinct from ?) order by run_id",
+        (source, interpreter),
+    )
+    for first in range(0, len(waiting), RUNS_PER_QUERY):
+        hashes = dict(waiting[first : first + RUNS_PER_QUERY])
+        runs = [interpret(facts, catalog, rules) for facts in read_facts(db, source, list(hashes))]
+        done = [
+            Understood(source=source, run_id=run_id, content_hash=content_hash, interpreter=interpreter)
+            for run_id, content_hash in hashes.items()
+        ]
+        with db.transaction():
+            store(db, "training_runs", runs)
+            upsert(db, "understood", done, UNDERSTOOD_KEY)
+
+
+def _fingerprint(catalog: Catalog, rules: tuple[HardwareRule, ...]) -> str:
+    """Changes with everything that an interpretation depends on besides the run."""
+    digest = hashlib.sha256(repr((catalog.accelerators, catalog.models, catalog.model_by_hub_id, rules)).encode())
+    package = Path(planner.__file__).parent
+    for folder in INTERPRETING_CODE:
+        for file in sorted((package / folder).glob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _facts(row: dict[str, Any]) -> RunFacts:
+    metrics = json.loads(row["metrics"])
     return RunFacts(
         source=row["source"],
         run_id=row["run_id"],
@@ -55,9 +101,7 @@ def _facts(row: dict[str, Any]) -> RunFacts:
         ended_at=row["ended_at"],
         params=json.loads(row["params"]),
         tags=json.loads(row["tags"]),
-        metrics={
-            name: MetricPoint(point["value"], point["step"]) for name, point in json.loads(row["metrics"]).items()
-        },
+        metrics={name: MetricPoint(point["value"], point["step"]) for name, point in metrics.items()},
         gpus=tuple(GpuUsage(**gpu) for gpu in json.loads(row["gpus"])),
         inputs=tuple(LoggedInput(**given) for given in json.loads(row["inputs"])),
         num_nodes=row["num_nodes"],

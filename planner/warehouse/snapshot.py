@@ -6,7 +6,7 @@ from pathlib import Path
 from planner.errors import WarehouseError
 from planner.warehouse.connection import Warehouse
 
-PRIVATE_TABLES = ("applied_migrations", "ingest_state")
+PRIVATE_TABLES = ("applied_migrations", "ingest_state", "understood")
 
 
 def publish(db: Warehouse, snapshot_path: Path) -> int:

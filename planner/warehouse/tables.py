@@ -7,8 +7,6 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
-import duckdb
-
 from planner.domain import Frozen
 from planner.errors import WarehouseError
 from planner.warehouse.connection import Warehouse
@@ -115,6 +113,8 @@ def read_table(db: Warehouse, relation: str, where: str = "", params: Sequence[A
 
 
 def _ask(db: Warehouse, query: str, params: Sequence[Any]) -> list[dict[str, Any]]:
+    import duckdb
+
     try:
         return db.rows(query, params)
     except (duckdb.CatalogException, duckdb.BinderException) as error:

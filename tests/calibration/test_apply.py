@@ -1,10 +1,12 @@
 import math
+import time
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from planner.calibration.apply import apply
-from planner.calibration.intervals import PHYSICS_WEIGHT_RUNS, calibrated, combined_half_width
+from planner.calibration.intervals import calibrated, combined_half_width, excess_ratio
 from planner.catalog.load import load_catalog
 from planner.domain.calibration import Calibration, GroupCalibration
 from planner.domain.estimate import Z_P90, Correction, Estimate, Quantiles, Resource
@@ -48,6 +50,7 @@ def learnt(
         log_sd=sd,
         log_p10=bias - Z_P90 * sd,
         log_p90=bias + Z_P90 * sd,
+        spread_runs=num_runs,
         estimate_log_sd=1.0,
     )
 
@@ -172,15 +175,71 @@ def test_checkpoints_move_the_rows_of_storage_and_network_that_hold_them(estimat
 
 
 def test_without_runs_the_spread_is_the_physics_and_with_many_the_runs() -> None:
-    assert combined_half_width(0.4, 0.1, 1.0, 0) == pytest.approx(0.4)
-    assert combined_half_width(0.4, 0.1, 1.0, 1e9) == pytest.approx(0.1)
-    halfway = combined_half_width(0.4, 0.1, 1.0, PHYSICS_WEIGHT_RUNS)
-    assert halfway == pytest.approx(math.sqrt((0.4**2 + 0.1**2) / 2))
+    assert combined_half_width(0.4, 0.1, spread_runs=0) == 0.4
+    assert combined_half_width(0.4, 0.1, spread_runs=10**9) == pytest.approx(0.1)
+    widths = [combined_half_width(0.4, 0.1, spread_runs=n) for n in range(30)]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_the_two_spreads_meet_in_the_precision_weighted_mean_of_their_logs() -> None:
+    # Independent: two estimates of the log of an SD, the physics' off by a factor of four, that of n runs by 1/(2n).
+    for n in (1, 2, 7):
+        precisions = np.array([1 / math.log(4) ** 2, 2 * n])
+        expected = math.exp(np.average(np.log([0.4, 0.1]), weights=precisions))
+        assert combined_half_width(0.4, 0.1, spread_runs=n) == pytest.approx(expected, rel=0.02)
+
+
+def test_a_figure_the_physics_calls_exact_spreads_once_runs_do() -> None:
+    assert combined_half_width(0.0, 0.2, spread_runs=0) == 0.0
+    assert 0.1 < combined_half_width(0.0, 0.2, spread_runs=2) < 0.2
 
 
 def test_what_the_physics_is_less_certain_of_than_for_the_past_runs_stays() -> None:
-    width = combined_half_width(0.8, 0.1, 0.3 / Z_P90, 1e9)
-    assert width == pytest.approx(math.sqrt(0.1**2 + 0.8**2 - 0.3**2))
+    group = learnt("duration_s", 1.0, num_runs=10**9, sd=0.1 / Z_P90).model_copy(update={"estimate_log_sd": 0.25})
+    width = math.log(calibrated(Quantiles.lognormal(100, 0.8), group).p90 / 100)
+    ordinary = 1.2 * 0.25
+    assert width == pytest.approx(math.sqrt(0.1**2 + Z_P90**2 * (0.8**2 - ordinary**2)))
+
+
+def test_an_ordinary_difference_of_the_physics_spread_widens_nothing() -> None:
+    group = learnt("duration_s", 1.0, num_runs=10**9, sd=0.1 / Z_P90).model_copy(update={"estimate_log_sd": 0.25})
+    for log_sd in (0.1, 0.25, 0.3):
+        assert math.log(calibrated(Quantiles.lognormal(100, log_sd), group).p90 / 100) == pytest.approx(0.1, rel=1e-6)
+        assert excess_ratio(log_sd, 0.25) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_lopsided_spread_is_no_excess() -> None:
+    lopsided = Quantiles(p10=100 * math.exp(-0.1), p50=100, p90=100 * math.exp(0.5))
+    group = learnt("duration_s", 1.0, num_runs=10**9).model_copy(update={"estimate_log_sd": 0.3 / Z_P90})
+    found = calibrated(lopsided, group)
+    assert found.p90 / found.p50 == pytest.approx(found.p50 / found.p10, rel=1e-6)
+
+
+def test_a_small_group_of_a_well_known_accelerator_owes_little_to_the_physics() -> None:
+    physics = Quantiles.lognormal(100, 0.7)
+    alone = learnt("start_up_s", 1.0, num_runs=2, sd=0.05)
+    among_many = alone.model_copy(update={"spread_runs": 70})
+    assert calibrated(physics, among_many).log_sd == pytest.approx(0.05, rel=0.02)
+    assert calibrated(physics, alone).log_sd > calibrated(physics, among_many).log_sd
+
+
+def test_a_copy_of_a_calibration_with_other_groups_is_applied_with_those(estimate: Estimate) -> None:
+    first = calibration(learnt("duration_s", 1.5))
+    apply(first, estimate, GROUPS)
+    other = first.model_copy(update={"groups": (learnt("duration_s", 2.0),)})
+    assert apply(other, estimate, GROUPS).duration_s.p50 == pytest.approx(2.0 * estimate.duration_s.p50)
+
+
+@pytest.mark.slow
+def test_applying_takes_a_quarter_of_a_millisecond_however_many_groups_there_are(estimate: Estimate) -> None:
+    resources: tuple[Resource, ...] = ("tokens_per_s_per_accelerator", "start_up_s", "duration_s", *PEAKS)
+    many = [learnt(r, 1.1, group=f"accelerator={n}") for r in resources for n in range(2000)]
+    found = calibration(*many, *(learnt(r, 1.1) for r in resources))
+    apply(found, estimate, GROUPS)
+    started = time.process_time()
+    for _ in range(400):
+        apply(found, estimate, GROUPS)
+    assert time.process_time() - started < 400 * 0.4e-3
 
 
 def test_each_side_of_the_median_keeps_its_own_spread() -> None:

@@ -1,17 +1,40 @@
 import math
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from planner.calibration.apply import apply
 from planner.calibration.backtest import Prediction, leave_one_out, rolling_origin, score
+from planner.calibration.compare import Case
 from planner.calibration.fit import fit
 from planner.calibration.intervals import calibrated
 from planner.calibration.residuals import Residual
-from planner.domain.estimate import Quantiles, Resource
+from planner.catalog.load import load_catalog
+from planner.domain.estimate import Z_P90, Quantiles, Resource
+from planner.domain.run_config import RunConfig
+from planner.estimator.estimate_run import estimate_run
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
+LATER = START + timedelta(days=9999)
+
+RUN = {
+    "model": "llama-3.2-1b",
+    "method": "full",
+    "precision": "bf16",
+    "seq_len": 512,
+    "batching": "packed",
+    "micro_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+    "max_steps": 2000,
+    "activation_checkpointing": "none",
+    "attention": "flash",
+    "loss": "full_logits",
+    "cluster": {"accelerator": "a100-80gb"},
+}
+PHYSICS = estimate_run(RunConfig.model_validate(RUN, context={"catalog": load_catalog()}))
 
 
 def history(num_runs: int, *, bias: float = 0.4, resource: Resource = "duration_s") -> list[Residual]:
@@ -38,9 +61,25 @@ def history(num_runs: int, *, bias: float = 0.4, resource: Resource = "duration_
     return found
 
 
+def cases_of(residuals: Iterable[Residual]) -> list[Case]:
+    """One case a run, whose estimate says what its residuals were told."""
+    by_run: dict[str, list[Residual]] = {}
+    for row in residuals:
+        by_run.setdefault(row.run_id, []).append(row)
+    found = []
+    for rows in by_run.values():
+        told = {r.resource: Quantiles(p10=r.estimate_p10, p50=r.estimate_p50, p90=r.estimate_p90) for r in rows}
+        found.append(Case(PHYSICS.model_copy(update=told), tuple(rows)))
+    return found
+
+
+def replay(residuals: Iterable[Residual], max_refits: int = 60) -> tuple[Prediction, ...]:
+    return rolling_origin(cases_of(residuals), prior="p", max_refits=max_refits)
+
+
 def test_rolling_origin_agrees_with_a_calibration_made_by_hand_before_each_run() -> None:
     residuals = history(30)
-    for row, prediction in zip(residuals, rolling_origin(residuals), strict=True):
+    for row, prediction in zip(residuals, replay(residuals), strict=True):
         before = fit(residuals, as_of=row.ended_at, prior="p")
         by_name = {group.group: group for group in before.groups}
         group = by_name.get(row.groups[1]) or by_name.get("all")
@@ -55,19 +94,19 @@ def test_rolling_origin_agrees_with_a_calibration_made_by_hand_before_each_run()
 def test_a_prediction_knows_nothing_of_its_own_or_of_later_runs() -> None:
     residuals = history(40)
     changed = [r if n < 20 else r.model_copy(update={"log_ratio": 3.0}) for n, r in enumerate(residuals)]
-    before, after = rolling_origin(residuals), rolling_origin(changed)
+    before, after = replay(residuals), replay(changed)
     assert [p.p50 for p in before[:21]] == [p.p50 for p in after[:21]]
     assert before[22].p50 != after[22].p50
 
 
 def test_runs_that_ended_at_the_same_moment_do_not_see_each_other() -> None:
     residuals = [r.model_copy(update={"ended_at": START}) for r in history(10)]
-    assert {p.num_runs_before for p in rolling_origin(residuals)} == {0}
+    assert {p.num_runs_before for p in replay(residuals)} == {0}
 
 
 def test_the_first_run_is_predicted_by_the_physics_alone() -> None:
     residuals = history(5)
-    first = rolling_origin(residuals)[0]
+    first = replay(residuals)[0]
     assert (first.p10, first.p50, first.p90) == pytest.approx(
         (residuals[0].estimate_p10, residuals[0].estimate_p50, residuals[0].estimate_p90)
     )
@@ -75,12 +114,12 @@ def test_the_first_run_is_predicted_by_the_physics_alone() -> None:
 
 def test_few_refits_give_nearly_the_figures_of_many() -> None:
     residuals = history(600)
-    (many,), (few,) = (score(rolling_origin(residuals, max_refits=n)) for n in (600, 60))
+    (many,), (few,) = (score(replay(residuals, max_refits=n)) for n in (600, 60))
     assert few.median_ape == pytest.approx(many.median_ape, abs=0.01)
 
 
 def test_learning_halves_the_error_and_the_intervals_are_honest() -> None:
-    (found,) = score(rolling_origin(history(1500))[500:])
+    (found,) = score(replay(history(1500))[500:])
     assert found.prior_median_ape > 0.25
     assert found.median_ape < 0.08
     assert 0.77 <= found.coverage_80 <= 0.83
@@ -89,15 +128,15 @@ def test_learning_halves_the_error_and_the_intervals_are_honest() -> None:
 
 def test_leaving_a_run_out_agrees_with_a_calibration_of_the_others() -> None:
     residuals = history(25)
-    for row, prediction in zip(residuals, leave_one_out(residuals), strict=True):
-        others = fit([r for r in residuals if r is not row], as_of=START + timedelta(days=99), prior="p")
+    for row, prediction in zip(residuals, leave_one_out(cases_of(residuals), prior="p"), strict=True):
+        others = fit([r for r in residuals if r is not row], as_of=LATER, prior="p")
         group = next(g for g in others.groups if g.group == row.groups[1])
         assert prediction.p50 == pytest.approx(row.estimate_p50 * math.exp(group.log_bias))
 
 
 def test_no_residuals_give_no_predictions_and_no_scores() -> None:
-    assert rolling_origin([]) == ()
-    assert leave_one_out([]) == ()
+    assert replay([]) == ()
+    assert leave_one_out([], prior="p") == ()
     assert score([]) == ()
 
 
@@ -137,12 +176,114 @@ def test_scores_agree_with_figures_worked_by_hand() -> None:
 
 def test_resources_are_scored_apart() -> None:
     both = [*history(20), *history(20, resource="start_up_s", bias=1.0)]
-    assert [s.resource for s in score(rolling_origin(both))] == ["duration_s", "start_up_s"]
+    assert [s.resource for s in score(replay(both))] == ["duration_s", "start_up_s"]
+
+
+def speeds(num_runs: int, *, noise: float, groups: int, physics_log_sd: float, seed: int = 0) -> list[Residual]:
+    """Runs of many small experiments on two accelerators: speed and start-up as measured, duration as they make it."""
+    rng = np.random.default_rng(seed)
+    training_s = PHYSICS.duration_breakdown_s["training"]
+    expected: dict[Resource, float] = {
+        "tokens_per_s_per_accelerator": PHYSICS.tokens_per_s_per_accelerator.p50,
+        "start_up_s": PHYSICS.start_up_s.p50,
+        "duration_s": PHYSICS.duration_s.p50,
+    }
+    bias = {resource: rng.normal(0, 0.15, groups) for resource in expected}
+    found = []
+    for number in range(num_runs):
+        group = int(rng.integers(groups))
+        speed = -0.7 + bias["tokens_per_s_per_accelerator"][group] + rng.normal(0, noise)
+        start = 0.5 + bias["start_up_s"][group] + rng.normal(0, noise)
+        seconds = expected["duration_s"] - training_s - expected["start_up_s"]
+        seconds += training_s / math.exp(speed) + expected["start_up_s"] * math.exp(start)
+        ratios: dict[Resource, float] = {
+            "tokens_per_s_per_accelerator": speed,
+            "start_up_s": start,
+            "duration_s": math.log(seconds / expected["duration_s"]),
+        }
+        width = math.exp(Z_P90 * physics_log_sd)
+        found += [
+            Residual(
+                run_id=f"run-{number:05d}",
+                experiment=f"e{group}",
+                resource=resource,
+                ended_at=START + timedelta(hours=number),
+                groups=(
+                    "all",
+                    f"accelerator={'ab'[group % 2]}",
+                    f"accelerator={'ab'[group % 2]}, experiment=e{group}",
+                ),
+                actual=expected[resource] * math.exp(ratio),
+                estimate_p10=expected[resource] / width,
+                estimate_p50=expected[resource],
+                estimate_p90=expected[resource] * width,
+                log_ratio=ratio,
+            )
+            for resource, ratio in ratios.items()
+        ]
+    return found
+
+
+def test_the_duration_that_is_scored_is_the_one_users_are_told() -> None:
+    residuals = speeds(40, noise=0.05, groups=4, physics_log_sd=0.4)
+    cases = cases_of(residuals)
+    last = [p for p in rolling_origin(cases, prior="p") if p.run_id == "run-00039"]
+    before = fit(residuals, as_of=cases[-1].residuals[0].ended_at, prior="p")
+    told = apply(before, cases[-1].estimate, cases[-1].residuals[0].groups)
+    for prediction in last:
+        assert Quantiles(p10=prediction.p10, p50=prediction.p50, p90=prediction.p90) == told.quantiles(
+            prediction.resource
+        )
+    by_resource = {p.resource: p for p in last}
+    parts = by_resource["start_up_s"].p50 + told.duration_breakdown_s["training"]
+    assert by_resource["duration_s"].p50 == pytest.approx(parts + told.duration_breakdown_s["checkpoints"])
+    assert by_resource["duration_s"].num_runs_before == by_resource["tokens_per_s_per_accelerator"].num_runs_before > 0
+
+
+def test_a_duration_made_of_known_parts_is_as_well_known_as_they_are() -> None:
+    found = {s.resource: s for s in score(replay(speeds(300, noise=0.05, groups=4, physics_log_sd=0.4))[60:])}
+    assert found["duration_s"].prior_median_ape > 0.4
+    assert found["duration_s"].median_ape < 0.06
+
+
+@pytest.mark.parametrize("num_groups", [2, 12, 30])
+def test_intervals_cover_four_in_five_runs_of_small_groups_beside_unsure_physics(num_groups: int) -> None:
+    within: dict[Resource, list[bool]] = {}
+    for seed in range(8):
+        residuals = speeds(150, noise=0.1, groups=num_groups, physics_log_sd=0.6, seed=seed)
+        for prediction in replay(residuals, max_refits=150)[60:]:
+            within.setdefault(prediction.resource, []).append(prediction.within)
+    assert len(within) == 3
+    for found in within.values():
+        assert 0.77 <= np.mean(found) <= 0.83
+
+
+def test_fewer_own_runs_give_a_wider_interval() -> None:
+    residuals = speeds(200, noise=0.1, groups=2, physics_log_sd=0.6)
+    newest = residuals[-1].ended_at + timedelta(hours=1)
+    physics = Quantiles.lognormal(100, 0.6)
+    widths = []
+    for own in (1, 2, 4, 8, 16):
+        tried = []
+        for seed in range(10):
+            rng = np.random.default_rng(seed)
+            path = ("all", "accelerator=a", "accelerator=a, experiment=new")
+            extra = [
+                residuals[0].model_copy(
+                    update={"run_id": f"new-{n}", "groups": path, "log_ratio": -0.7 + rng.normal(0, 0.1)}
+                )
+                for n in range(own)
+            ]
+            groups = fit([*residuals, *extra], as_of=newest, prior="p").groups
+            (group,) = (g for g in groups if g.group == path[-1] and g.resource == residuals[0].resource)
+            tried.append(calibrated(physics, group).log_sd)
+        widths.append(float(np.mean(tried)))
+    assert widths == sorted(widths, reverse=True)
 
 
 @pytest.mark.slow
 def test_ten_thousand_runs_are_replayed_in_seconds_of_cpu() -> None:
-    residuals = history(10_000)
+    cases = cases_of(speeds(10_000, noise=0.1, groups=100, physics_log_sd=0.4))
     started = time.process_time()
-    rolling_origin(residuals)
-    assert time.process_time() - started < 5
+    rolling_origin(cases, prior="p")
+    assert time.process_time() - started < 10

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from planner.calibration.fit import fit
+from planner.calibration.fit import fit, learn
 from planner.calibration.residuals import Residual
+from planner.calibration.table import tabulate
 from planner.domain.calibration import Calibration, GroupCalibration
 from planner.domain.estimate import Resource
 
@@ -167,9 +168,38 @@ def test_a_coarse_group_predicts_a_run_of_a_new_finer_group_and_is_wider() -> No
     assert group(calibration, "all").log_sd > group(calibration, "accelerator=a100").log_sd > finest.log_sd
 
 
-def test_the_physics_own_spread_of_the_runs_is_kept_beside_the_learnt_one() -> None:
-    calibration = fit([residual(n, 0.1, log_sd=0.2 + 0.1 * (n % 2)) for n in range(10)], as_of=LATER, prior="p")
-    assert group(calibration, "all").estimate_log_sd == pytest.approx(0.25)
+def test_the_spread_that_nine_in_ten_of_the_accelerators_runs_had_is_kept_for_all_its_groups() -> None:
+    sds = [0.2] * 15 + [0.3] * 4 + [0.9]
+    residuals = [residual(n, 0.1, log_sd=sd, model=f"m{n % 4}") for n, sd in enumerate(sds)]
+    residuals += [residual(100 + n, 0.1, log_sd=0.5, accelerator="h100") for n in range(2)]
+    calibration = fit(residuals, as_of=LATER, prior="p")
+    for found in calibration.groups:
+        if found.group.startswith("accelerator=a100"):
+            assert found.estimate_log_sd == pytest.approx(0.3)
+            assert found.spread_runs == 20
+        if found.group.startswith("accelerator=h100"):
+            assert found.estimate_log_sd == pytest.approx(0.5)
+            assert found.spread_runs == 2
+    assert group(calibration, "all").spread_runs == 22
+    assert group(calibration, "all").estimate_log_sd == pytest.approx(0.5)
+
+
+def test_learning_from_some_runs_and_groups_gives_what_a_fit_of_those_runs_gives() -> None:
+    residuals, _ = simulated(120)
+    (table,) = tabulate(residuals)
+    wanted = {"all", "accelerator=a100"}
+    some = learn(table, np.arange(0, 120, 2), wanted)
+    chosen = [row for number, row in enumerate(table.residuals) if number % 2 == 0]
+    alone = fit(chosen, as_of=LATER, prior="p")
+    expected = [found for found in alone.groups if found.group in wanted]
+    for one, other in zip(some, expected, strict=True):
+        assert one.model_dump() == pytest.approx(other.model_dump())
+
+
+def test_an_estimate_that_may_be_0_has_the_spread_of_its_upper_side() -> None:
+    zero_below = residual(0, 0.1, log_sd=0.3).model_copy(update={"estimate_p10": 0.0})
+    calibration = fit([zero_below], as_of=LATER, prior="p")
+    assert group(calibration, "all").estimate_log_sd == pytest.approx(0.3)
 
 
 def test_resources_do_not_mix() -> None:

@@ -160,9 +160,18 @@ def test_the_way_out_names_changes_that_pass_and_keep_the_effective_batch() -> N
         return config.micro_batch_size != 1
 
     found = suggestions(CONFIG, is_blocked)
-    assert found[0] == "micro_batch_size: 1, gradient_accumulation_steps: 8"
+    assert found[0] == "micro_batch_size: 1 and gradient_accumulation_steps: 8"
     same_batch = {(c.micro_batch_size or 0) * (c.gradient_accumulation_steps or 0) for c in tried}
     assert same_batch == {8}
+
+
+def test_changes_that_do_not_help_alone_are_tried_together() -> None:
+    config = CONFIG.model_copy(update={"method": "full", "activation_checkpointing": "none"})
+    (text,) = suggestions(config, lambda changed: changed.method == "full" or changed.micro_batch_size != 1)
+    assert text.split("; ") == [
+        "micro_batch_size: 1 and gradient_accumulation_steps: 8",
+        "method: lora with rank 16 on all linear layers (trains an adapter, not all weights)",
+    ]
 
 
 def test_there_may_be_no_way_out() -> None:

@@ -3,8 +3,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,23 +53,27 @@ def server(empty_store: Path, fill: Fill, tmp_path_factory: pytest.TempPathFacto
     )
     uri = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{uri}/health", process)
+        _wait_for(port, process)
         yield Server(uri, file, ids)
     finally:
         os.killpg(process.pid, 15)
         process.wait(timeout=30)
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server ended"
+        connection = HTTPConnection("127.0.0.1", port, timeout=1)
         try:
-            with urllib.request.urlopen(url, timeout=1):
+            connection.request("GET", "/health")
+            if connection.getresponse().status == HTTPStatus.OK:
                 return
         except OSError:
             time.sleep(0.3)
-    raise AssertionError(f"no answer from {url}")
+        finally:
+            connection.close()
+    raise AssertionError(f"no answer on port {port}")
 
 
 @pytest.mark.slow

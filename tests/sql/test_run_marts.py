@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def training_run(run_id: str, started_at: datetime | None, **given: Any) -> TrainingRun:
-    values = {
+    values: dict[str, Any] = {
         "run_id": run_id, "source": "s", "experiment": "chat", "name": run_id, "status": "FINISHED",
         "started_at": started_at, "ended_at": started_at, "dialect": "hf_trainer", "config": {}, "actual": {},
         "origins": {},

@@ -1,6 +1,5 @@
 import csv
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from typing import Any
 import pytest
 
 from planner.catalog.load import load_catalog
+from planner.dialects.facts import RunFacts
+from planner.dialects.interpret import interpret
 from planner.domain.programme import Programme
 from planner.domain.raw_run import RawMetric, RawRun
 from planner.domain.training_run import TrainingRun
@@ -151,7 +152,7 @@ def test_ingesting_twice_gives_the_same_warehouse(cpu_runs: Path, db: Warehouse,
     uri = f"sqlite:///{cpu_runs / 'mlflow.db'}"
     ingest(db, uri)
     first = dump(db)
-    assert ingest(db, uri) == 0
+    assert ingest(db, uri) == 72
     assert dump(db) == first
 
 
@@ -159,6 +160,8 @@ INGEST = """
 import sys
 from pathlib import Path
 from planner.catalog.load import load_catalog
+from planner.dialects.facts import RunFacts
+from planner.dialects.interpret import interpret
 from planner.domain.programme import Programme
 from planner.sources import mlflow_sqlite
 from planner.sources.reader import open_reader
@@ -184,14 +187,13 @@ def test_an_ingest_killed_at_any_moment_and_started_again_gives_the_same_warehou
     started = time.monotonic()
     subprocess.run([sys.executable, "-c", INGEST, str(undisturbed), uri], cwd=ROOT, check=True)
     whole_s = time.monotonic() - started
-    generator = random.Random(7)
-    for _ in range(8):
+    for part in (0.01, 0.05, 0.11, 0.17, 0.26, 0.35, 0.45, 0.58):
         process = subprocess.Popen(
             [sys.executable, "-c", INGEST, str(disturbed), uri], cwd=ROOT, stdout=subprocess.PIPE
         )
         assert process.stdout is not None
         process.stdout.readline()
-        time.sleep(generator.uniform(0, 0.6 * whole_s))
+        time.sleep(part * whole_s)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         with connect(disturbed) as db:
@@ -263,17 +265,39 @@ def test_facts_are_read_in_parts_without_gap_or_double(
     monkeypatch.setattr("planner.warehouse.facts.RUNS_PER_QUERY", 2)
     land(db, "a", [[make_run(n) for n in range(5)]])
     land(db, "b", [[make_run(n) for n in range(2, 5)]])
-    build_views(db)
-    keys = [(facts.source, facts.run_id) for facts in read_facts(db)]
-    assert keys == sorted(keys)
-    assert len(set(keys)) == len(keys) == 8
+    assert understand(db, load_catalog(), programme("a")) == 8
+
+
+def test_only_what_changed_is_interpreted_again(
+    db: Warehouse, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def watched(facts: RunFacts, *given: Any) -> TrainingRun:
+        seen.append(facts.run_id)
+        return interpret(facts, *given)
+
+    monkeypatch.setattr("planner.warehouse.facts.interpret", watched)
+    runs = [make_run(n) for n in range(3)]
+    land(db, "sqlite:///a.db", [runs])
+    understand(db, load_catalog(), programme("sqlite:///a.db"))
+    understand(db, load_catalog(), programme("sqlite:///a.db"))
+    assert seen == [run.run_id for run in runs]
+    seen.clear()
+    land(db, "sqlite:///a.db", [[make_run(1, status="FAILED")]])
+    understand(db, load_catalog(), programme("sqlite:///a.db"))
+    assert seen == [runs[1].run_id]
+    seen.clear()
+    rules = [{"cluster": {"accelerator": "h100-sxm-80gb"}}]
+    understand(db, load_catalog(), programme("sqlite:///a.db", hardware=rules))
+    assert len(seen) == 3
 
 
 def test_facts_hold_values_and_steps_of_metrics(db: Warehouse, make_run: MakeRun) -> None:
     point = RawMetric("loss", 1.25, 7, 9)
     land(db, "a", [[make_run(1, metrics=(point, RawMetric("nan", None, 7, 9)), params={"k": json.dumps({"q": '"'})})]])
     build_views(db)
-    (facts,) = read_facts(db)
+    (facts,) = read_facts(db, "a", [make_run(1).run_id])
     assert facts.metrics["loss"] == (1.25, 7)
     assert facts.metrics["nan"] == (None, 7)
     assert facts.params == {"k": '{"q": "\\""}'}
