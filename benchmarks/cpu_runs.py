@@ -1,14 +1,14 @@
 """Accuracy on a real MLflow store of 72 small CPU fine-tunings: each run predicted from all others.
 
-Usage: python benchmarks/cpu_runs.py [STORE.db]
+Usage: python -m benchmarks.cpu_runs [STORE.db]
 """
 
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
-from page import ROOT, write_page
-
+from benchmarks.page import ROOT, write_page
 from planner.calibration.backtest import leave_one_out, score
 from planner.calibration.compare import compare
 from planner.catalog.load import load_catalog
@@ -30,8 +30,8 @@ def main() -> None:
     uri = f"sqlite:///{store.resolve()}"
     programme = Programme.model_validate({"name": "cpu", "sources": [{"tracking_uri": uri}]})
     with tempfile.TemporaryDirectory() as name, connect(Path(name) / "w.duckdb") as db:
-        reader = open_reader(uri)
-        land(db, reader.source, reader.read(["*"], ended_since_ms=None, also_run_ids=()))
+        with closing(open_reader(uri)) as reader:
+            land(db, reader.source, reader.read(["*"], ended_since_ms=None))
         understand(db, catalog, programme)
         runs = read(db, "training_runs", TrainingRun)
     comparison = compare(runs, catalog.prices)
@@ -49,8 +49,8 @@ def main() -> None:
     write_page(
         "cpu_runs",
         "72 real CPU fine-tunings, leave one out",
-        "Full and LoRA fine-tunings of 1 to 20 million parameters, as the Hugging Face Trainer logged them: no rank, no "
-        "sequence length, no hardware. Errors are absolute and relative to the actual.",
+        "Full and LoRA fine-tunings of 1 to 20 million parameters, as the Hugging Face Trainer logged them: no rank, "
+        "no sequence length, no hardware. Errors are absolute and relative to the actual.",
         ("resource", "runs", "median error, physics alone", "median error", "P90", "inside the 80 % range"),
         rows,
     )

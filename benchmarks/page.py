@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -19,8 +19,8 @@ def write_page(name: str, title: str, about: str, columns: Sequence[str], rows: 
         "",
         about,
         "",
-        f"{date.today()}, commit {commit}, {os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}. "  # noqa: DTZ011
-        f"Again: `python benchmarks/{name}.py`",
+        f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores ({_processor()}), "
+        f"Python {platform.python_version()}. Again: `python -m benchmarks.{name}`",
         "",
         f"| {' | '.join(columns)} |",
         f"|{'|'.join('---' for _ in columns)}|",

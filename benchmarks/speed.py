@@ -9,8 +9,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from page import write_page
-
+from benchmarks.page import write_page
 from planner.catalog.load import load_catalog
 from planner.config_files import load_run
 from planner.estimator.estimate_run import estimate_run
@@ -51,8 +50,20 @@ def main() -> None:
         run = load_run(folder / "run.yaml", catalog)
         open_run = run.model_copy(update={"attention": None, "loss": None, "activation_checkpointing": None})
         on = date(2026, 11, 24)
-        measure("one estimate, all fields known (core)", lambda: [estimate_run(run, catalog.prices, on) for _ in range(200)], 5, 200, "ms")
-        measure("one estimate, three fields unknown (core)", lambda: [estimate_run(open_run, catalog.prices, on) for _ in range(50)], 5, 50, "ms")
+        measure(
+            "one estimate, all fields known (core)",
+            lambda: [estimate_run(run, catalog.prices, on) for _ in range(200)],
+            5,
+            200,
+            "ms",
+        )
+        measure(
+            "one estimate, three fields unknown (core)",
+            lambda: [estimate_run(open_run, catalog.prices, on) for _ in range(50)],
+            5,
+            50,
+            "ms",
+        )
         measure("`foretune estimate run.yaml` (process)", process(folder, "estimate", "run.yaml"), 9)
         measure("`foretune gate run.yaml` (process)", process(folder, "gate", "run.yaml", "--no-log"), 9)
         start = time.perf_counter()
@@ -61,7 +72,9 @@ def main() -> None:
         demo = folder / "foretune-demo"
         measure("`foretune gate` with calibration (process)", process(demo, "gate", "run-passes.yaml", "--no-log"), 9)
         measure("`foretune weekly` on 191 runs, nothing new (process)", process(demo, "weekly"), 2)
-    write_page("speed", "Speed", "Wall time; median, range and number of measurements.", ("what", "median", "range", "n"), rows)
+    write_page(
+        "speed", "Speed", "Wall time; median, range and number of measurements.", ("what", "median", "range", "n"), rows
+    )
 
 
 if __name__ == "__main__":

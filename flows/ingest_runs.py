@@ -1,5 +1,6 @@
 """Flow: past runs of every source into the warehouse, understood as training runs."""
 
+from contextlib import closing
 from pathlib import Path
 
 from prefect import flow
@@ -9,7 +10,7 @@ from flows.io_task import io_task
 from flows.log import log
 from planner.domain.programme import Source
 from planner.gate.decision import GateDecision
-from planner.sources.reader import open_reader
+from planner.sources.reader import matching, open_reader
 from planner.warehouse.connection import Warehouse, connect
 from planner.warehouse.facts import understand
 from planner.warehouse.inbox import Collected, collect_inbox
@@ -22,11 +23,14 @@ LOOK_BACK_MS = 7 * 24 * 3600 * 1000
 @io_task
 def land_source(db: Warehouse, source: Source) -> Landed:
     """New and changed runs of one source; the watermark moves only after all of them are in."""
-    reader = open_reader(source.tracking_uri)
-    seen = watermark(db, reader.source, source.experiments)
-    since = None if seen is None else seen - LOOK_BACK_MS
-    batches = reader.read(source.experiments, ended_since_ms=since, also_run_ids=open_run_ids(db, reader.source))
-    landed = land(db, reader.source, batches)
+    with closing(open_reader(source.tracking_uri)) as reader:
+        if not matching(experiments := reader.experiments(), source.experiments):
+            names = ", ".join(sorted(experiment.name for experiment in experiments)[:20])
+            log.warning(f"{reader.source}: no experiment matches {', '.join(source.experiments)}; it has {names}")
+        seen = watermark(db, reader.source, source.experiments)
+        since = None if seen is None else seen - LOOK_BACK_MS
+        batches = reader.read(source.experiments, ended_since_ms=since, also_run_ids=open_run_ids(db, reader.source))
+        landed = land(db, reader.source, batches)
     if landed.newest_end_ms is not None:
         set_watermark(db, reader.source, source.experiments, landed.newest_end_ms)
     log.info(f"{reader.source}: {landed.num_read} runs read, {landed.num_changed} new or changed")

@@ -7,6 +7,7 @@ from prefect import State, Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import TaskRun
 
+from flows.log import log
 from planner.errors import InputError, StoreUnreachableError
 
 P = ParamSpec("P")
@@ -16,7 +17,10 @@ R = TypeVar("R")
 async def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """A wrong input stays wrong; a server that does not answer may come back."""
     error = await state.aresult(raise_on_failure=False)
-    return isinstance(error, StoreUnreachableError) or not isinstance(error, InputError)
+    passes = isinstance(error, StoreUnreachableError) or not isinstance(error, InputError)
+    if passes:
+        log.warning(f"{str(error)[:120]} ... trying again")
+    return passes
 
 
 def io_task(function: Callable[P, R]) -> Task[P, R]:

@@ -83,7 +83,9 @@ def validate(row_type: type[Type], content: Mapping[str, Any], catalog: Catalog,
         raise ConfigError(f"{origin}: {error}") from error
     except ValidationError as error:
         lines = [_explain(row_type, dict(detail)) for detail in error.errors(include_url=False)]
-        raise ConfigError(f"{origin}: " + ("; ".join(lines) if len(lines) == 1 else "\n  " + "\n  ".join(lines))) from error
+        raise ConfigError(
+            f"{origin}: " + ("; ".join(lines) if len(lines) == 1 else "\n  " + "\n  ".join(lines))
+        ) from error
 
 
 def _explain(row_type: type[BaseModel], detail: dict[str, Any]) -> str:
@@ -132,7 +134,8 @@ def load_programme(path: Path, catalog: Catalog) -> Programme:
             update["run"] = {"name": Path(update["run"]).stem, **run}
     programme = validate(Programme, content, catalog, str(path))
     sources = tuple(
-        source.model_copy(update={"tracking_uri": _from_folder(source.tracking_uri, path.parent)}) for source in programme.sources
+        source.model_copy(update={"tracking_uri": _from_folder(source.tracking_uri, path.parent)})
+        for source in programme.sources
     )
     return programme.model_copy(update={"sources": sources})
 

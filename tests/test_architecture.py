@@ -41,6 +41,6 @@ def test_no_file_has_grown_past_one_job() -> None:
 
 
 def test_the_server_inside_prefect_imports_with_the_pinned_fastapi() -> None:
-    import prefect.testing.utilities
+    from prefect.testing.utilities import prefect_test_harness
 
-    assert prefect.testing.utilities.prefect_test_harness
+    assert callable(prefect_test_harness)

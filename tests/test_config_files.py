@@ -65,7 +65,7 @@ def test_a_mistake_is_named_with_its_value_and_its_place(tmp_path: Path, text: s
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such file.*foretune init"):
+    with pytest.raises(ConfigError, match=r"no such file.*foretune init"):
         read_yaml(tmp_path / "foretune.yaml")
 
 
@@ -103,7 +103,10 @@ def test_sqlite_stores_are_meant_from_the_folder_of_the_programme(tmp_path: Path
         ("name: x\nsources: []", "at least 1"),
         ("name: x\ntime_zone: Mars/Base\nsources: [{tracking_uri: a}]", "Mars/Base"),
         ("name: x\nsources: [{tracking_uri: a}]\nplanned_updates: [{name: u, cadence: 'x', run: {}}]", "no cron"),
-        ("name: x\nsources: [{tracking_uri: a}]\nplanned_updates: [{name: u, cadence: '0 6 * * 1', run: r.yaml}]", "r.yaml"),
+        (
+            "name: x\nsources: [{tracking_uri: a}]\nplanned_updates: [{name: u, cadence: '0 6 * * 1', run: r.yaml}]",
+            "r.yaml",
+        ),
         (
             "name: x\nsources: [{tracking_uri: a}]\nplanned_updates:\n"
             "  - {name: u, cadence: '0 6 * * 1', run: {}}\n  - {name: u, cadence: '0 6 * * 1', run: {}}",

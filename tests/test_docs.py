@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from planner.cli import COMMANDS, cli
 from planner.catalog.load import load_catalog
+from planner.cli import COMMANDS, cli
 from planner.config_files import load_programme
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,18 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", str(ROOT), "-w", str(folder)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        str(ROOT),
+        "-w",
+        str(folder),
+    ]
     subprocess.run(build, check=True, capture_output=True, cwd=folder)
     (built,) = folder.glob("foretune-*.whl")
     return built
@@ -46,6 +57,8 @@ def test_a_wheel_unpacked_anywhere_works_from_another_folder(wheel: Path, tmp_pa
         "cli(['init'], standalone_mode=False)\n"
         "cli(['gate', 'run.yaml', '--no-log'], standalone_mode=False)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(site)], cwd=elsewhere, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(site)], cwd=elsewhere, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "ALLOW" in done.stdout

@@ -74,7 +74,7 @@ def rolling_origin(cases: Sequence[Case], *, prior: str, max_refits: int = 60) -
     found: list[Prediction] = []
     for number, origin_s in enumerate(origins_s):
         past = [np.flatnonzero(table.ended_at_s < origin_s) for table in tables]
-        targets = [cases[index] for index in np.flatnonzero(block == number)]
+        targets = [cases[index] for index in np.flatnonzero(block == number).tolist()]
         found.extend(_predict(tables, past, targets, prior))
     return _in_order(found)
 

@@ -36,7 +36,9 @@ class Catalog:
         if kind == "model":
             key = self.model_by_hub_id.get(key, key)
         if key not in known:
-            raise UnknownNameError.among(kind, name, known, f"(`foretune catalog {kind}s` lists all; a full description works too)")
+            raise UnknownNameError.among(
+                kind, name, known, f"(`foretune catalog {kind}s` lists all; a full description works too)"
+            )
         return known[key]
 
 
@@ -59,8 +61,17 @@ def _given(row: dict[str, str], without: tuple[str, ...] = ()) -> dict[str, str]
 
 
 def _accelerator(row: dict[str, str]) -> Accelerator:
-    peaks = {dtype: float(row[f"{dtype}_tflops"]) * TERA for dtype in ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4") if row[f"{dtype}_tflops"]}
-    converted = {"memory_gib", "memory_bandwidth_gb_s", "link_gb_s", *(f"{d}_tflops" for d in ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4"))}
+    peaks = {
+        dtype: float(row[f"{dtype}_tflops"]) * TERA
+        for dtype in ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4")
+        if row[f"{dtype}_tflops"]
+    }
+    converted = {
+        "memory_gib",
+        "memory_bandwidth_gb_s",
+        "link_gb_s",
+        *(f"{d}_tflops" for d in ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4")),
+    }
     return Accelerator.model_validate(
         {
             **_given(row, (*converted, *ACCELERATOR_NOTES)),

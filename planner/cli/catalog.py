@@ -7,7 +7,11 @@ from planner.catalog.load import load_catalog
 from planner.report.text import catalog_table
 
 
-@click.command(name="catalog", short_help="List known accelerators, models or prices.", epilog="\b\nExamples:\n  foretune catalog models llama\n  foretune catalog prices h100")
+@click.command(
+    name="catalog",
+    short_help="List known accelerators, models or prices.",
+    epilog="\b\nExamples:\n  foretune catalog models llama\n  foretune catalog prices h100",
+)
 @click.argument("kind", type=click.Choice(["accelerators", "models", "prices"]))
 @click.argument("contains", default="")
 def command(kind: str, contains: str) -> None:

@@ -12,7 +12,11 @@ from planner.cli.options import config_option
 from planner.errors import ConfigError
 
 
-@click.command(name="dashboard", short_help="Browse the published snapshot.", epilog="\b\nExample:\n  foretune dashboard --config foretune.yaml")
+@click.command(
+    name="dashboard",
+    short_help="Browse the published snapshot.",
+    epilog="\b\nExample:\n  foretune dashboard --config foretune.yaml",
+)
 @config_option
 def command(config_path: Path) -> None:
     """Open the published snapshot in a browser dashboard (needs `pip install foretune[dashboard]`)."""

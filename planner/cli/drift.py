@@ -10,7 +10,11 @@ from planner.cli.options import config_option, json_option
 EXIT_DRIFT = 3
 
 
-@click.command(name="drift", short_help="Print where estimates and actual use moved apart.", epilog="\b\nExample:\n  foretune drift --fail-on open")
+@click.command(
+    name="drift",
+    short_help="Print where estimates and actual use moved apart.",
+    epilog="\b\nExample:\n  foretune drift --fail-on open",
+)
 @config_option
 @click.option("--fail-on", type=click.Choice(["open"]), default=None, help="Exit with 3 if any group is drifting.")
 @json_option

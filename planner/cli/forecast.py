@@ -8,7 +8,11 @@ import click
 from planner.cli.options import config_option, json_option
 
 
-@click.command(name="forecast", short_help="Print the published forecast.", epilog="\b\nExample:\n  foretune forecast --json | jq '.[] | select(.resource==\"cost_usd\")'")
+@click.command(
+    name="forecast",
+    short_help="Print the published forecast.",
+    epilog="\b\nExample:\n  foretune forecast --json | jq '.[] | select(.resource==\"cost_usd\")'",
+)
 @config_option
 @json_option
 def command(config_path: Path, as_json: bool) -> None:

@@ -20,8 +20,13 @@ Examples:
 @click.argument("run_path", metavar="RUN.yaml", type=click.Path(path_type=Path))
 @set_option
 @config_option
-@click.option("--fail-on", type=click.Choice(["block", "warn"]), default="block", show_default=True,
-              help="From which verdict on the exit code is not 0.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["block", "warn"]),
+    default="block",
+    show_default=True,
+    help="From which verdict on the exit code is not 0.",
+)
 @click.option("--no-log", is_flag=True, help="Do not leave the decision in the inbox of the gate log.")
 @json_option
 def command(

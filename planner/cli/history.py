@@ -8,7 +8,11 @@ import click
 from planner.cli.options import config_option, json_option
 
 
-@click.command(name="history", short_help="Print the past runs as understood.", epilog="\b\nExamples:\n  foretune history\n  foretune history --unread")
+@click.command(
+    name="history",
+    short_help="Print the past runs as understood.",
+    epilog="\b\nExamples:\n  foretune history\n  foretune history --unread",
+)
 @config_option
 @click.option("--unread", is_flag=True, help="Only runs that could not be understood, with the reason.")
 @json_option

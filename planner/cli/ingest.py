@@ -7,7 +7,11 @@ import click
 from planner.cli.options import config_option
 
 
-@click.command(name="ingest", short_help="Read past runs into the warehouse.", epilog="\b\nExample:\n  foretune ingest --config foretune.yaml")
+@click.command(
+    name="ingest",
+    short_help="Read past runs into the warehouse.",
+    epilog="\b\nExample:\n  foretune ingest --config foretune.yaml",
+)
 @config_option
 def command(config_path: Path) -> None:
     """Read new and changed runs of all sources into the warehouse; the stores are only read, never written.

@@ -8,11 +8,17 @@ import click
 from planner.errors import ConfigError
 
 
-@click.command(name="init", short_help="Write a commented foretune.yaml and run.yaml.", epilog="\b\nExample:\n  foretune init && $EDITOR foretune.yaml && foretune weekly")
+@click.command(
+    name="init",
+    short_help="Write a commented foretune.yaml and run.yaml.",
+    epilog="\b\nExample:\n  foretune init && $EDITOR foretune.yaml && foretune weekly",
+)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 def command(folder: Path) -> None:
     """Write a commented foretune.yaml and an example run.yaml into FOLDER (default: here)."""
-    templates = {name: (files("planner.cli") / "templates" / name).read_text() for name in ("foretune.yaml", "run.yaml")}
+    templates = {
+        name: (files("planner.cli") / "templates" / name).read_text() for name in ("foretune.yaml", "run.yaml")
+    }
     present = [str(folder / name) for name in templates if (folder / name).exists()]
     if present:
         raise ConfigError(f"{', '.join(present)} exists already: move it away or choose another folder")

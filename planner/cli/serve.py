@@ -7,7 +7,11 @@ import click
 from planner.cli.options import config_option
 
 
-@click.command(name="serve", short_help="Run the weekly job on a schedule.", epilog="\b\nExample:\n  foretune serve --cron '0 6 * * MON'")
+@click.command(
+    name="serve",
+    short_help="Run the weekly job on a schedule.",
+    epilog="\b\nExample:\n  foretune serve --cron '0 6 * * MON'",
+)
 @config_option
 @click.option("--cron", default="0 6 * * MON", show_default=True, help="When, in the programme's time zone.")
 def command(config_path: Path, cron: str) -> None:

@@ -44,7 +44,9 @@ class Session:
         try:
             estimate = estimate_run(config, self.catalog.prices, self.now.date())
         except UnknownFieldError as error:
-            raise ConfigError(f"run {config.name!r}: {error}. Set it in the file or with --set {error.field}=...") from error
+            raise ConfigError(
+                f"run {config.name!r}: {error}. Set it in the file or with --set {error.field}=..."
+            ) from error
         return apply(self.calibration, estimate, group_path(config, None)) if calibrated else estimate
 
     def decide(self, config: RunConfig) -> GateDecision:

@@ -9,12 +9,17 @@ import click
 from planner.catalog.load import load_catalog
 from planner.cli.options import parse_as_of
 from planner.config_files import load_programme
+from planner.forecast.plan import check_plan
+from planner.sources.reader import check_stores
 
 
 def run_weekly(config_path: Path, as_of_text: str | None) -> Path:
     """The weekly flow; the path of the report."""
-    programme = load_programme(config_path, load_catalog())
+    catalog = load_catalog()
+    programme = load_programme(config_path, catalog)
     as_of = parse_as_of(as_of_text, programme.zone)
+    check_plan(programme, catalog.prices, as_of.date())
+    check_stores(programme)
     _start_prefect()
     from flows.forecast_weekly import forecast_weekly
 
@@ -24,7 +29,7 @@ def run_weekly(config_path: Path, as_of_text: str | None) -> Path:
 
 def run_ingest(config_path: Path) -> None:
     """The ingest flow, then what is in the warehouse by experiment."""
-    load_programme(config_path, load_catalog())
+    check_stores(load_programme(config_path, load_catalog()))
     _start_prefect()
     from flows.ingest_runs import ingest_runs
 
@@ -70,6 +75,7 @@ def _show_progress() -> None:
     logger.handlers = [Line()]
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def print_forecast(config_path: Path) -> None:

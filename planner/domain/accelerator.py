@@ -21,7 +21,7 @@ class Accelerator(Frozen):
     memory_bytes: float = Field(gt=0)
     memory_bandwidth_bytes_per_s: float = Field(gt=0)
     peak_flop_per_s: dict[Dtype, float]
-    """Dense (not sparse) peak of the matrix units, by dtype; a dtype that is absent is not supported or not published."""
+    """Dense (not sparse) peak of the matrix units, by dtype; an absent dtype is not supported or not published."""
     link_bytes_per_s: float | None = Field(default=None, ge=0)
     """Bandwidth to the other accelerators of the node, both directions added up."""
     link_type: str | None = None

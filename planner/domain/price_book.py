@@ -41,9 +41,17 @@ class PriceBook(Frozen):
         newest: dict[tuple[object, ...], Price] = {}
         for price in sorted(self.prices, key=lambda p: p.valid_from):
             if price.valid_from <= day:
-                key = price.model_dump(include={
-                    "resource", "provider", "instance_type", "accelerator", "region", "pricing_category", "commitment_years",
-                })
+                key = price.model_dump(
+                    include={
+                        "resource",
+                        "provider",
+                        "instance_type",
+                        "accelerator",
+                        "region",
+                        "pricing_category",
+                        "commitment_years",
+                    }
+                )
                 newest[tuple(key.values())] = price
         return PriceBook(prices=tuple(newest.values()))
 
@@ -57,7 +65,12 @@ class PriceBook(Frozen):
         pricing_category: str | None = None,
     ) -> tuple[Price, ...]:
         """Prices that fit every condition given, cheapest first."""
-        conditions = {"accelerator": accelerator, "provider": provider, "region": region, "pricing_category": pricing_category}
+        conditions = {
+            "accelerator": accelerator,
+            "provider": provider,
+            "region": region,
+            "pricing_category": pricing_category,
+        }
         found: Iterable[Price] = (p for p in self.prices if p.resource == resource)
         for field, wanted in conditions.items():
             if wanted is not None:
@@ -71,7 +84,9 @@ class PriceBook(Frozen):
             return found
         asked = ", ".join(f"{k} {v}" for k, v in conditions.items() if v is not None)
         accelerator = conditions.get("accelerator")
-        near = {f"{p.provider} {p.region} {p.pricing_category}" for p in self.matching(resource, accelerator=accelerator)}
+        near = {
+            f"{p.provider} {p.region} {p.pricing_category}" for p in self.matching(resource, accelerator=accelerator)
+        }
         offer = f"known for it: {'; '.join(sorted(near)[:6])}" if near else "the price book has none for it"
         raise MissingPriceError(
             f"no {resource} price for {asked}: {offer}. Set cluster.usd_per_accelerator_hour, "

@@ -1,10 +1,10 @@
-"""A team's programme: where its runs are, what it owns, what it plans, what it may spend. One file, ``foretune.yaml``."""
+"""A team's programme, one ``foretune.yaml``: where its runs are, what it owns, what it plans, what it may spend."""
 
 from datetime import datetime
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from planner.domain import Frozen
 from planner.domain.accelerator import Cluster
@@ -23,7 +23,7 @@ class Source(Frozen):
     """A tracking store to read."""
 
     tracking_uri: str = Field(min_length=1, max_length=2000)
-    """As for MLflow: sqlite:///path, http(s)://host, databricks. Secrets are better kept in MLflow's environment variables."""
+    """As for MLflow: sqlite:///path, http(s)://host, databricks. Secrets belong into MLflow's environment variables."""
     experiments: tuple[str, ...] = ("*",)
     """Shell patterns of experiment names."""
     hardware: tuple[HardwareRule, ...] = ()
@@ -57,7 +57,7 @@ class PlannedUpdate(Frozen):
     @classmethod
     def _no_path_left(cls, value: Any) -> Any:
         if isinstance(value, str):
-            raise ValueError(f"{value!r} is a path, and only a programme file has a folder to look it up in")  # noqa: TRY004
+            raise ValueError(f"{value!r} is a path, and only a programme file has a folder to look it up in")
         return value
 
     @field_validator("cadence")
@@ -110,14 +110,17 @@ class Programme(Frozen):
 
     @field_validator("time_zone")
     @classmethod
-    def _known_zone(cls, value: str, info: ValidationInfo) -> str:
+    def _known_zone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"unknown time zone {value!r}: use an IANA name such as Europe/Berlin or UTC")
         return value
 
     @model_validator(mode="after")
     def _unique_names(self) -> Self:
-        for kind, names in (("planned_updates", [u.name for u in self.planned_updates]), ("fleet", [p.name for p in self.fleet])):
+        for kind, names in (
+            ("planned_updates", [u.name for u in self.planned_updates]),
+            ("fleet", [p.name for p in self.fleet]),
+        ):
             doubled = sorted({name for name in names if names.count(name) > 1})
             if doubled:
                 raise ValueError(f"{kind}: the name {doubled[0]!r} is given twice")

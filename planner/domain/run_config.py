@@ -1,4 +1,4 @@
-"""A training run before it starts. None means *unknown*: an estimate then spans the possibilities, it never assumes one."""
+"""A training run before it starts. None means *unknown*: an estimate spans the possibilities, it assumes none."""
 
 import hashlib
 from typing import Any, Literal
@@ -18,8 +18,9 @@ Batching = Literal["packed", "padded", "dynamic", "padding_free"]
 LossKernel = Literal["full_logits", "fused_ce", "chunked_ce", "fused_linear_ce"]
 Optimizer = Literal["adamw", "adamw_fused", "adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd", "lion"]
 
+
 class Precision(Frozen):
-    """Dtypes as separate facts: what weights are kept in, what is computed in, whether autocast converts between them."""
+    """Dtypes as separate facts: what weights are kept in, what is computed in, whether autocast converts."""
 
     weights_dtype: Dtype = "bf16"
     compute_dtype: Dtype = "bf16"
@@ -43,7 +44,7 @@ class Lora(Frozen):
 
     rank: int | None = Field(default=None, gt=0, le=65_536)
     targets: tuple[str, ...] | None = None
-    """Adapted modules: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; in YAML also attn_qv, attn_all, mlp, all_linear."""
+    """Adapted modules (q_proj, ..., down_proj); in YAML also a set: attn_qv, attn_qkv, attn_all, mlp, all_linear."""
 
     @field_validator("targets", mode="before", json_schema_input_type=tuple[str, ...] | str | None)
     @classmethod
@@ -141,7 +142,7 @@ class RunConfig(Frozen):
     max_steps: int | None = Field(default=None, gt=0, le=10**10)
     epochs: float | None = Field(default=None, gt=0, le=100_000)
     train_tokens: int | None = Field(default=None, gt=0, le=10**17)
-    """Tokens to train on, all epochs together. One of max_steps, train_tokens, or epochs and dataset says how long."""
+    """Tokens of all epochs together. One of max_steps, train_tokens, or epochs and dataset says how long."""
     dataset: Dataset | None = None
     activation_checkpointing: ActivationCheckpointing | None = None
     attention: AttentionKernel | None = None
@@ -176,7 +177,7 @@ class RunConfig(Frozen):
             )
         if self.cluster is not None and (self.parallelism.dp_shard or 1) > self.data_parallel:
             raise ValueError(
-                f"parallelism: dp_shard {self.parallelism.dp_shard} exceeds the {self.data_parallel} data parallel ranks"
+                f"parallelism: dp_shard {self.parallelism.dp_shard} exceeds {self.data_parallel} data parallel ranks"
             )
         if self.method == "full" and (self.lora is not None or self.base_quantization not in (None, "none")):
             raise ValueError("method full trains all weights: it takes neither lora nor base_quantization")

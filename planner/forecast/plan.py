@@ -1,7 +1,7 @@
 """From a programme and its history to what the simulation needs."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 
 from planner.calibration.apply import apply
@@ -44,6 +44,12 @@ class Plan(Frozen):
     cadences: tuple[CadenceOfUpdate, ...]
 
 
+def check_plan(programme: Programme, prices: PriceBook, on: date) -> None:
+    """Raises ConfigError where a planned run lacks what an estimate needs: before anything is read or written."""
+    for update in programme.planned_updates:
+        _estimate(update, programme, prices, on)
+
+
 def make_plan(
     programme: Programme,
     runs: Sequence[TrainingRun],
@@ -69,9 +75,8 @@ def make_plan(
         cadence = observe_cadence(update, update.name, own, as_of, programme.zone)
         cadences.append(_row(cadence, as_of))
         slots = planned_slots(update.cadence, programme.zone, as_of, horizon)
-        expected.append(
-            ExpectedUpdate.of(update, slots, cadence, _estimate(update, own, programme, calibration, prices, as_of))
-        )
+        estimate = _calibrated(_estimate(update, programme, prices, as_of.date()), update, own, calibration)
+        expected.append(ExpectedUpdate.of(update, slots, cadence, estimate))
     observed = []
     taken = {ALL, *(update.name for update in programme.planned_updates)}
     for experiment in sorted({run.experiment for run in history} - planned):
@@ -84,21 +89,19 @@ def make_plan(
     return Plan(expected=tuple(expected), observed=tuple(observed), cadences=tuple(cadences))
 
 
-def _estimate(
-    update: PlannedUpdate,
-    own: Sequence[TrainingRun],
-    programme: Programme,
-    calibration: Calibration,
-    prices: PriceBook,
-    as_of: datetime,
+def _estimate(update: PlannedUpdate, programme: Programme, prices: PriceBook, on: date) -> Estimate:
+    try:
+        return estimate_run(programme.at_own_price(update.run), prices, on)
+    except InputError as error:
+        raise ConfigError(f"planned update {update.name!r}: {error}") from error
+
+
+def _calibrated(
+    estimate: Estimate, update: PlannedUpdate, own: Sequence[TrainingRun], calibration: Calibration
 ) -> Estimate:
     experiments = {run.experiment for run in own}
     experiment = experiments.pop() if len(experiments) == 1 else None
-    run = programme.at_own_price(update.run)
-    try:
-        return apply(calibration, estimate_run(run, prices, as_of.date()), group_path(run, experiment))
-    except InputError as error:
-        raise ConfigError(f"planned update {update.name!r}: {error}") from error
+    return apply(calibration, estimate, group_path(update.run, experiment))
 
 
 def _with_cost(run: TrainingRun, list_cost_usd: float | None) -> TrainingRun:

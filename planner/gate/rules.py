@@ -1,4 +1,7 @@
-"""The gate's rules, one function each: a limit that the median breaks blocks, one that only the 90th percentile breaks warns."""
+"""The gate's rules, one function each.
+
+A limit that the median breaks blocks, one that only the 90th percentile breaks warns.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,7 +18,7 @@ def memory(estimate: Estimate, policy: GatePolicy) -> Iterator[Reason]:
         return
     blocked = probability < policy.min_fits_probability
     limit = policy.min_fits_probability if blocked else policy.warn_fits_probability
-    device = estimate.memory.peak_device_bytes
+    device, usable = estimate.memory.peak_device_bytes, format_bytes(estimate.memory.usable_bytes)
     yield Reason(
         rule="memory",
         verdict="block" if blocked else "warn",
@@ -23,8 +26,8 @@ def memory(estimate: Estimate, policy: GatePolicy) -> Iterator[Reason]:
         limit=limit,
         message=(
             f"fits with probability {probability:.0%}, {limit:.0%} wanted: device memory "
-            f"{format_bytes(device.p50)} (p90 {format_bytes(device.p90)}) of {format_bytes(estimate.memory.usable_bytes)} "
-            f"on {estimate.accelerator}; the largest share at the peak is {_largest(estimate)}"
+            f"{format_bytes(device.p50)} (p90 {format_bytes(device.p90)}) of {usable} on "
+            f"{estimate.accelerator}; the largest share at the peak is {_largest(estimate)}"
         ),
     )
 
@@ -86,7 +89,9 @@ def fleet(config: RunConfig, pools: Sequence[FleetPool], policy: GatePolicy) -> 
 def price(estimate: Estimate, limited: bool) -> Iterator[Reason]:
     if limited and estimate.cost_usd is None:
         notes = "; ".join(estimate.notes) or "no price is known"
-        yield Reason(rule="price", verdict="warn", value=None, limit=None, message=f"the cost cannot be checked: {notes}")
+        yield Reason(
+            rule="price", verdict="warn", value=None, limit=None, message=f"the cost cannot be checked: {notes}"
+        )
 
 
 def unknown_fields(estimate: Estimate, policy: GatePolicy) -> Iterator[Reason]:

@@ -75,7 +75,9 @@ def _adapter(config: RunConfig) -> tuple[str, RunConfig] | None:
     if config.method != "full":
         return None
     lora = {"rank": 16, "targets": LORA_TARGET_SETS["all_linear"]}
-    changed = RunConfig.model_validate({**config.model_dump(), "method": "lora", "lora": lora, "trainable_params": None})
+    changed = RunConfig.model_validate(
+        {**config.model_dump(), "method": "lora", "lora": lora, "trainable_params": None}
+    )
     return "method: lora with rank 16 on all linear layers (trains an adapter, not all weights)", changed
 
 

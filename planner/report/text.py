@@ -150,11 +150,15 @@ def forecast_table(rows: Iterable[dict[str, object]]) -> Table:
             scale = FORECAST_UNITS[resource][1]
             p10, p50, p90 = (float(str(row[level])) / scale for level in ("p10", "p50", "p90"))
             weeks.setdefault(str(row["week_start"]), {})[resource] = f"{_short(p50)} ({_short(p10)}-{_short(p90)})"
-    table = Table("week", *(label for label, _ in FORECAST_UNITS.values()), box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(
+        "week", *(label for label, _ in FORECAST_UNITS.values()), box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for column in table.columns:
         column.justify, column.no_wrap = "right", True
     for week in sorted(weeks):
-        table.add_row(f"{date.fromisoformat(week):%d %b}", *(weeks[week].get(resource, "") for resource in FORECAST_UNITS))
+        table.add_row(
+            f"{date.fromisoformat(week):%d %b}", *(weeks[week].get(resource, "") for resource in FORECAST_UNITS)
+        )
     return table
 
 

@@ -58,6 +58,9 @@ class ClientReader:
             os.environ.setdefault(name, value)
         self._client = self._ask(partial(MlflowClient, tracking_uri=tracking_uri))
 
+    def close(self) -> None:
+        """MLflow's client keeps its connections to itself."""
+
     def experiments(self) -> list[Experiment]:
         search = partial(self._client.search_experiments, view_type=ViewType.ALL, max_results=EXPERIMENTS_PER_PAGE)
         found = [

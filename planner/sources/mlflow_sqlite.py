@@ -38,7 +38,14 @@ class SqliteReader:
         if not self._path.is_file():
             raise StoreError(f"{self.source}: no file {self._path}. Check tracking_uri under sources in foretune.yaml")
         self._connection = self._connect()
-        self._check_schema()
+        try:
+            self._check_schema()
+        except StoreError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
 
     def experiments(self) -> list[Experiment]:
         rows = self._query("select experiment_id, name, lifecycle_stage from experiments order by experiment_id")

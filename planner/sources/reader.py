@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple, Protocol
 
+from planner.domain.programme import Programme
 from planner.domain.raw_run import RawRun
 from planner.domain.tracking_uri import redact_uri
 
@@ -42,6 +43,10 @@ class RunReader(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Lets go of the store; use ``contextlib.closing``."""
+        ...
+
 
 def open_reader(tracking_uri: str) -> RunReader:
     """The reader for a tracking URI; ``StoreError`` where the store is missing or cannot be read."""
@@ -52,6 +57,13 @@ def open_reader(tracking_uri: str) -> RunReader:
     from planner.sources.mlflow_client import ClientReader
 
     return ClientReader(tracking_uri)
+
+
+def check_stores(programme: Programme) -> None:
+    """``StoreError`` where a store that is a file is missing or unreadable; servers are asked only when they are read."""
+    for source in programme.sources:
+        if is_sqlite(source.tracking_uri):
+            open_reader(source.tracking_uri).close()
 
 
 def is_sqlite(tracking_uri: str) -> bool:

@@ -231,7 +231,7 @@ def test_a_copy_of_a_calibration_with_other_groups_is_applied_with_those(estimat
 
 
 @pytest.mark.slow
-def test_applying_takes_a_quarter_of_a_millisecond_however_many_groups_there_are(estimate: Estimate) -> None:
+def test_applying_takes_a_fraction_of_a_millisecond_however_many_groups_there_are(estimate: Estimate) -> None:
     resources: tuple[Resource, ...] = ("tokens_per_s_per_accelerator", "start_up_s", "duration_s", *PEAKS)
     many = [learnt(r, 1.1, group=f"accelerator={n}") for r in resources for n in range(2000)]
     found = calibration(*many, *(learnt(r, 1.1) for r in resources))

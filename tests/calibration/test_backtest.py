@@ -13,7 +13,7 @@ from planner.calibration.fit import fit
 from planner.calibration.intervals import calibrated
 from planner.calibration.residuals import Residual
 from planner.catalog.load import load_catalog
-from planner.domain.estimate import Z_P90, Quantiles, Resource
+from planner.domain.estimate import Quantiles, Resource
 from planner.domain.run_config import RunConfig
 from planner.estimator.estimate_run import estimate_run
 
@@ -28,7 +28,7 @@ RUN = {
     "batching": "packed",
     "micro_batch_size": 1,
     "gradient_accumulation_steps": 1,
-    "max_steps": 2000,
+    "max_steps": 50000,
     "activation_checkpointing": "none",
     "attention": "flash",
     "loss": "full_logits",
@@ -68,7 +68,9 @@ def cases_of(residuals: Iterable[Residual]) -> list[Case]:
         by_run.setdefault(row.run_id, []).append(row)
     found = []
     for rows in by_run.values():
-        told = {r.resource: Quantiles(p10=r.estimate_p10, p50=r.estimate_p50, p90=r.estimate_p90) for r in rows}
+        told: dict[str, Quantiles] = {
+            r.resource: Quantiles(p10=r.estimate_p10, p50=r.estimate_p50, p90=r.estimate_p90) for r in rows
+        }
         found.append(Case(PHYSICS.model_copy(update=told), tuple(rows)))
     return found
 
@@ -182,45 +184,38 @@ def test_resources_are_scored_apart() -> None:
 def speeds(num_runs: int, *, noise: float, groups: int, physics_log_sd: float, seed: int = 0) -> list[Residual]:
     """Runs of many small experiments on two accelerators: speed and start-up as measured, duration as they make it."""
     rng = np.random.default_rng(seed)
-    training_s = PHYSICS.duration_breakdown_s["training"]
-    expected: dict[Resource, float] = {
-        "tokens_per_s_per_accelerator": PHYSICS.tokens_per_s_per_accelerator.p50,
-        "start_up_s": PHYSICS.start_up_s.p50,
-        "duration_s": PHYSICS.duration_s.p50,
-    }
-    bias = {resource: rng.normal(0, 0.15, groups) for resource in expected}
+    rows = PHYSICS.duration_breakdown_s
+    biases = rng.normal((-0.7, 0.5), 0.15, (groups, 2))
     found = []
     for number in range(num_runs):
         group = int(rng.integers(groups))
-        speed = -0.7 + bias["tokens_per_s_per_accelerator"][group] + rng.normal(0, noise)
-        start = 0.5 + bias["start_up_s"][group] + rng.normal(0, noise)
-        seconds = expected["duration_s"] - training_s - expected["start_up_s"]
-        seconds += training_s / math.exp(speed) + expected["start_up_s"] * math.exp(start)
+        accelerator = f"accelerator={'ab'[group % 2]}"
+        speed, start = biases[group] + rng.normal(0, noise, 2)
+        taken_s = rows["start_up"] * math.exp(start) + rows["training"] / math.exp(speed) + rows["checkpoints"]
         ratios: dict[Resource, float] = {
             "tokens_per_s_per_accelerator": speed,
             "start_up_s": start,
-            "duration_s": math.log(seconds / expected["duration_s"]),
+            "duration_s": math.log(taken_s / PHYSICS.duration_s.p50),
         }
-        width = math.exp(Z_P90 * physics_log_sd)
-        found += [
-            Residual(
-                run_id=f"run-{number:05d}",
-                experiment=f"e{group}",
-                resource=resource,
-                ended_at=START + timedelta(hours=number),
-                groups=(
-                    "all",
-                    f"accelerator={'ab'[group % 2]}",
-                    f"accelerator={'ab'[group % 2]}, experiment=e{group}",
-                ),
-                actual=expected[resource] * math.exp(ratio),
-                estimate_p10=expected[resource] / width,
-                estimate_p50=expected[resource],
-                estimate_p90=expected[resource] * width,
-                log_ratio=ratio,
+        for resource, ratio in ratios.items():
+            expected = PHYSICS.quantiles(resource)
+            assert expected
+            sure = rows["checkpoints"] if resource == "duration_s" else 0.0
+            told = Quantiles.lognormal(expected.p50 - sure, physics_log_sd).shift(sure)
+            found.append(
+                Residual(
+                    run_id=f"run-{number:05d}",
+                    experiment=f"e{group}",
+                    resource=resource,
+                    ended_at=START + timedelta(hours=number),
+                    groups=("all", accelerator, f"{accelerator}, experiment=e{group}"),
+                    actual=expected.p50 * math.exp(ratio),
+                    estimate_p10=told.p10,
+                    estimate_p50=told.p50,
+                    estimate_p90=told.p90,
+                    log_ratio=ratio,
+                )
             )
-            for resource, ratio in ratios.items()
-        ]
     return found
 
 

@@ -41,7 +41,16 @@ def test_prices_belong_to_known_accelerators_and_are_never_given_twice() -> None
     for price in CATALOG.prices.prices:
         assert price.accelerator is None or price.accelerator in CATALOG.accelerators, price
     keys = Counter(
-        (p.resource, p.provider, p.instance_type, p.accelerator, p.region, p.pricing_category, p.commitment_years, p.valid_from)
+        (
+            p.resource,
+            p.provider,
+            p.instance_type,
+            p.accelerator,
+            p.region,
+            p.pricing_category,
+            p.commitment_years,
+            p.valid_from,
+        )
         for p in CATALOG.prices.prices
     )
     assert max(keys.values()) == 1

@@ -128,7 +128,11 @@ def test_without_a_programme_the_gate_still_checks_memory(folder: Path) -> None:
     ],
 )
 def test_bad_input_is_one_message_and_exit_2(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], expected: str
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    expected: str,
 ) -> None:
     assert exit_of(monkeypatch, *words) == 2
     printed = capsys.readouterr()
@@ -180,7 +184,14 @@ def test_the_json_schema_admits_names_and_is_the_published_one(kind: str) -> Non
     assert {"type": "string"} in run_config["properties"]["model"]["anyOf"]
 
 
-@pytest.mark.parametrize(("words", "expected"), [(("models", "llama-3.1"), "llama-3.1-8b"), (("accelerators", "h100"), "h100-sxm-80gb"), (("prices", "h100"), "Standard")])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("models", "llama-3.1"), "llama-3.1-8b"),
+        (("accelerators", "h100"), "h100-sxm-80gb"),
+        (("prices", "h100"), "Standard"),
+    ],
+)
 def test_the_catalogs_can_be_searched(words: tuple[str, ...], expected: str) -> None:
     assert expected in run("catalog", *words).output
 

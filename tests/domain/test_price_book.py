@@ -27,7 +27,9 @@ def price(usd: float, valid_from: str, *, region: str = "eu", category: str = "S
 BOOK = PriceBook(prices=(price(4.0, "2025-01-01"), price(3.0, "2026-01-01"), price(2.0, "2025-01-01", region="us")))
 
 
-@pytest.mark.parametrize(("day", "usd"), [(date(2024, 12, 31), []), (date(2025, 6, 1), [2.0, 4.0]), (date(2026, 6, 1), [2.0, 3.0])])
+@pytest.mark.parametrize(
+    ("day", "usd"), [(date(2024, 12, 31), []), (date(2025, 6, 1), [2.0, 4.0]), (date(2026, 6, 1), [2.0, 3.0])]
+)
 def test_the_price_of_a_day_is_the_newest_that_was_valid(day: date, usd: list[float]) -> None:
     assert [p.usd_per_unit for p in BOOK.at(day).matching("accelerator")] == usd
 
@@ -39,7 +41,7 @@ def test_every_condition_narrows() -> None:
 
 
 def test_a_missing_price_names_the_nearest_alternatives_and_what_to_do() -> None:
-    with pytest.raises(MissingPriceError, match="region mars.*cloud eu Standard.*usd_per_accelerator_hour"):
+    with pytest.raises(MissingPriceError, match=r"region mars.*cloud eu Standard.*usd_per_accelerator_hour"):
         BOOK.require("accelerator", accelerator="h100-sxm-80gb", region="mars")
     with pytest.raises(MissingPriceError, match="has none"):
         BOOK.require("accelerator", accelerator="abacus")

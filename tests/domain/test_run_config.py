@@ -60,7 +60,9 @@ def test_the_hash_names_what_is_run_not_what_it_is_called_or_costs() -> None:
 
 
 def test_a_configuration_survives_json() -> None:
-    run = config(model="mixtral-8x7b", precision="fp16-mixed", lora={"targets": "mlp"}, cluster={"accelerator": "tpu-v5e"})
+    run = config(
+        model="mixtral-8x7b", precision="fp16-mixed", lora={"targets": "mlp"}, cluster={"accelerator": "tpu-v5e"}
+    )
     assert RunConfig.model_validate_json(run.model_dump_json()) == run
 
 

@@ -49,8 +49,8 @@ def test_the_gate_uses_what_was_learnt_and_its_decision_reaches_the_report(progr
     run_path = programme.parent / "run.yaml"
     run_path.write_text(
         "{model: mistral-7b, method: lora, lora: {rank: 16, targets: attn_all}, precision: bf16, seq_len: 4096, "
-        "batching: packed, micro_batch_size: 8, train_tokens: 10_000_000, activation_checkpointing: full, attention: flash, "
-        "loss: fused_ce, framework: fms-hf-tuning, cluster: {accelerator: a100-80gb, count: 1}}"
+        "batching: packed, micro_batch_size: 8, train_tokens: 10_000_000, activation_checkpointing: full, "
+        "attention: flash, loss: fused_ce, framework: fms-hf-tuning, cluster: {accelerator: a100-80gb, count: 1}}"
     )
     decision = json.loads(run("gate", str(run_path), "--json", *config).output)
     provenance = decision["estimate"]["provenance"]
@@ -76,11 +76,12 @@ def test_the_demo_runs_to_a_report_with_one_run_passed_and_one_blocked(tmp_path:
 
 def test_the_deployment_file_names_a_flow_that_exists() -> None:
     import yaml
+    from prefect import Flow
     from prefect.flows import load_flow_from_entrypoint
 
     root = Path(__file__).parents[2]
     (deployment,) = yaml.safe_load((root / "prefect.yaml").read_text())["deployments"]
-    flow = load_flow_from_entrypoint(deployment["entrypoint"])
+    flow: Flow[..., object] = load_flow_from_entrypoint(deployment["entrypoint"])
     assert flow.name == "forecast-weekly"
     assert set(deployment["parameters"]) <= set(flow.parameters.properties)
     assert deployment["schedules"][0]["cron"] == "0 6 * * MON"

@@ -23,13 +23,20 @@ def dump(folder: Path) -> Dump:
         return {name: sorted(db.execute(f'select * from "{name}"'), key=repr) for (name,) in names}
 
 
-def test_the_weekly_flow_learns_forecasts_publishes_and_reports_and_a_second_run_changes_nothing(programme: Path) -> None:
+def test_the_weekly_flow_learns_forecasts_publishes_and_reports_and_a_second_run_changes_nothing(
+    programme: Path,
+) -> None:
     folder = programme.parent
     report = forecast_weekly(programme, MONDAY)
     first = dump(folder)
     assert report == folder / ".foretune" / "report.html"
     page = report.read_text()
-    for text in ("support-assistant", "Estimate against actual", "Drift", "23\N{NO-BREAK SPACE}Nov\N{NO-BREAK SPACE}2026"):
+    for text in (
+        "support-assistant",
+        "Estimate against actual",
+        "Drift",
+        "23\N{NO-BREAK SPACE}Nov\N{NO-BREAK SPACE}2026",
+    ):
         assert text in page
 
     with open_snapshot(folder / ".foretune" / "snapshot.duckdb") as snapshot:

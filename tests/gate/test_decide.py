@@ -103,7 +103,9 @@ def test_the_probability_of_fitting_decides_on_memory(fits: float, verdict: str)
 
 
 @pytest.mark.parametrize(("limit_s", "verdict"), [(3000.0, "block"), (4000.0, "warn"), (7200.0, "allow")])
-def test_a_duration_whose_median_is_too_long_blocks_and_whose_tail_is_too_long_warns(limit_s: float, verdict: str) -> None:
+def test_a_duration_whose_median_is_too_long_blocks_and_whose_tail_is_too_long_warns(
+    limit_s: float, verdict: str
+) -> None:
     decision = gate(estimate(), policy=GatePolicy(max_duration_s=limit_s))
     assert decision.verdict == verdict
     if decision.reasons:

@@ -1,6 +1,5 @@
 """Seventy-two real runs on one CPU, from the store that trainers filled to the backtest."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +24,47 @@ FIRST_RUNS = 20
 
 
 @pytest.fixture(scope="module")
-def comparison(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]:
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     if not STORE.is_file():
         pytest.skip(f"{STORE.parent} is not there")
     catalog = load_catalog()
-    source = SOURCE_WITH_HARDWARE
+    source = Source(tracking_uri=f"sqlite:///{STORE.resolve()}")
     with connect(tmp_path_factory.mktemp("backtest") / "warehouse.duckdb") as db:
         reader = open_reader(source.tracking_uri)
-        land(db, reader.source, reader.read(source.experiments))
+        land(db, reader.source, reader.read(source.experiments, ended_since_ms=None))
         understand(db, catalog, Programme(name="cpu", sources=(source,)))
-        yield compare(read(db, "training_runs", TrainingRun), catalog.prices)
+        return compare(read(db, "training_runs", TrainingRun), catalog.prices)
+
+
+def test_every_run_can_be_estimated_and_compared(comparison: Comparison) -> None:
+    assert comparison.refusals == ()
+    assert len(comparison.cases) == 72
+    for case in comparison.cases:
+        assert set(RESOURCES) <= {residual.resource for residual in case.residuals}
+
+
+@pytest.fixture(scope="module")
+def left_out(comparison: Comparison) -> tuple[Prediction, ...]:
+    return leave_one_out(comparison.cases, prior="p")
+
+
+def test_a_run_is_predicted_well_from_the_others(left_out: tuple[Prediction, ...]) -> None:
+    found = {one.resource: one for one in score(left_out)}
+    assert found["duration_s"].prior_median_ape > 0.25
+    assert found["duration_s"].median_ape < 0.15
+    assert found["tokens_per_s_per_accelerator"].median_ape <= 0.13
+    assert found["start_up_s"].median_ape < 0.05
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_intervals_from_the_other_runs_are_honest(left_out: tuple[Prediction, ...], resource: Resource) -> None:
+    within = [prediction.within for prediction in left_out if prediction.resource == resource]
+    assert 0.75 <= np.mean(within) <= 0.88
+
+
+def test_intervals_from_the_runs_before_are_honest(comparison: Comparison) -> None:
+    in_time = sorted(comparison.cases, key=lambda case: case.residuals[0].ended_at)
+    early = {case.residuals[0].run_id for case in in_time[:FIRST_RUNS]}
+    predictions = rolling_origin(comparison.cases, prior="p", max_refits=72)
+    for found in score(prediction for prediction in predictions if prediction.run_id not in early):
+        assert 0.75 <= found.coverage_80 <= 0.9

@@ -1,0 +1,1 @@
+"""Benchmarks: one command and one committed page of results each."""
