@@ -31,7 +31,7 @@ def correct_memory(memory: MemoryEstimate, learnt: Mapping[Resource, GroupCalibr
     """Corrected peaks, each within the next, and the probability of fitting that follows.
 
     A borrowed correction moves the figure and leaves its spread. Where corrected peaks contradict their order, the one
-    with the most runs stays (the outer one of equals) and the others give way. The timeline stays the physics'.
+    that is known best (smallest spread, then most runs) stays and the others give way. The timeline stays the physics'.
     """
     update: dict[str, Quantiles] = {}
     if "host_peak_bytes" in learnt:
@@ -57,13 +57,15 @@ def correct_memory(memory: MemoryEstimate, learnt: Mapping[Resource, GroupCalibr
 
 
 def _nested(peaks: list[Quantiles], learnt: Mapping[Resource, GroupCalibration]) -> list[Quantiles]:
-    runs = [learnt[resource].num_runs if resource in learnt else 0 for resource in ACCELERATOR_PEAKS]
-    anchor = max(range(len(runs)), key=lambda place: (runs[place], place))
-    nested = list(peaks)
-    for place in range(anchor - 1, -1, -1):
-        nested[place] = _each(min, nested[place], nested[place + 1])
-    for place in range(anchor + 1, len(nested)):
-        nested[place] = _each(max, nested[place], nested[place - 1])
+    def rank(place: int) -> tuple[float, int, int]:
+        group = learnt.get(ACCELERATOR_PEAKS[place])
+        return (group.log_sd, -group.num_runs, -place) if group else (math.inf, 0, -place)
+
+    nested, settled = list(peaks), list[int]()
+    for place in sorted(range(len(peaks)), key=rank):
+        for other in settled:
+            nested[place] = _each(min if other > place else max, nested[place], nested[other])
+        settled.append(place)
     return nested
 
 

@@ -137,7 +137,7 @@ def _use(found: Inferred, facts: RunFacts, draft: Draft, ranks: int | None) -> N
         "trainable_params": found.trainable_params if found.method != "full" else None,
         "lora.rank": found.rank,
         "lora.targets": found.targets,
-        "batching": "packed" if found.every_token_counts and found.seq_len_is_exact else None,
+        "batching": _batching(found),
     }
     for field, value in values.items():
         draft.offer(field, value, "inferred", found.rule)
@@ -148,6 +148,13 @@ def _use(found: Inferred, facts: RunFacts, draft: Draft, ranks: int | None) -> N
     steps = steps_of(facts)
     if facts.status == "FINISHED" and draft.get("train_tokens") is None:
         draft.offer("max_steps", steps, "inferred", "the step that the finished run reached")
+
+
+def _batching(found: Inferred) -> str | None:
+    """Where every sample fed a whole ``seq_len``: packed if no padding was counted, else of one padded length."""
+    if not found.seq_len_is_exact:
+        return None
+    return "packed" if found.every_token_counts else "padded"
 
 
 def _problem(draft: Draft, dialect: str) -> str | None:

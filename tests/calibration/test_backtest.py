@@ -16,6 +16,8 @@ from planner.catalog.load import load_catalog
 from planner.domain.estimate import Quantiles, Resource
 from planner.domain.run_config import RunConfig
 from planner.estimator.estimate_run import estimate_run
+from planner.estimator.quantile_mixture import lognormal_triple
+from planner.estimator.wall_time import sum_of_independent
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 LATER = START + timedelta(days=9999)
@@ -200,8 +202,11 @@ def speeds(num_runs: int, *, noise: float, groups: int, physics_log_sd: float, s
         for resource, ratio in ratios.items():
             expected = PHYSICS.quantiles(resource)
             assert expected
-            sure = rows["checkpoints"] if resource == "duration_s" else 0.0
-            told = Quantiles.lognormal(expected.p50 - sure, physics_log_sd).shift(sure)
+            told = Quantiles.lognormal(expected.p50, physics_log_sd)
+            if resource == "duration_s":
+                parts = (lognormal_triple(rows[part], physics_log_sd) for part in ("start_up", "training"))
+                p10, p50, p90 = sum_of_independent(*parts, rows["checkpoints"])
+                told = Quantiles(p10=p10, p50=p50, p90=p90)
             found.append(
                 Residual(
                     run_id=f"run-{number:05d}",
