@@ -1,19 +1,25 @@
 """How long the things take that people wait for: whole processes, and the core alone."""
 
+import math
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.page import write_page
+from planner.calibration.fit import fit
+from planner.calibration.residuals import Residual
 from planner.catalog.load import load_catalog
 from planner.config_files import load_run
 from planner.estimator.estimate_run import estimate_run
 
+LATER = datetime(2026, 11, 23, tzinfo=UTC)
 FORETUNE = str(Path(sys.executable).with_name("foretune"))
 
 
@@ -26,6 +32,27 @@ def seconds(action: Callable[[], object], repeat: int) -> list[float]:
         action()
         found.append(time.perf_counter() - start)
     return found
+
+
+def synthetic_residuals(count: int) -> list[Residual]:
+    """Log ratios of 200 experiments on four accelerators."""
+    rng = np.random.default_rng(0)
+    groups, ratios = rng.integers(200, size=count), rng.normal(0.1, 0.2, count)
+    return [
+        Residual(
+            run_id=f"run-{number}",
+            experiment=f"e{group}",
+            resource="tokens_per_s_per_accelerator",
+            ended_at=LATER - timedelta(minutes=number + 1),
+            groups=("all", f"accelerator={group % 4}", f"accelerator={group % 4}, experiment=e{group}"),
+            actual=math.exp(ratio),
+            estimate_p10=0.7,
+            estimate_p50=1.0,
+            estimate_p90=1.4,
+            log_ratio=ratio,
+        )
+        for number, (group, ratio) in enumerate(zip(groups.tolist(), ratios.tolist(), strict=True))
+    ]
 
 
 def process(folder: Path, *words: str) -> Callable[[], object]:
@@ -42,6 +69,9 @@ def main() -> None:
         low, middle, high = (f"{value * scale:.3g}" for value in (min(times), statistics.median(times), max(times)))
         print(f"{what}: {middle} {unit}")
         rows.append((what, f"{middle} {unit}", f"{low} to {high}", str(repeat)))
+
+    residuals = synthetic_residuals(100_000)
+    measure("calibration fitted on 100,000 residuals (core)", lambda: fit(residuals, as_of=LATER, prior="p"), 3)
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,10 +1,9 @@
 """foretune catalog: what accelerators, models and prices are known."""
 
 import click
-from rich.console import Console
 
 from planner.catalog.load import load_catalog
-from planner.report.text import catalog_table
+from planner.report.terminal_tables import catalog_table, print_table
 
 
 @click.command(
@@ -17,4 +16,7 @@ from planner.report.text import catalog_table
 def command(kind: str, contains: str) -> None:
     """List known accelerators, models or prices, all or those whose name contains a text."""
     table = catalog_table(load_catalog(), kind, contains.lower())
-    Console().print(table if table.row_count else f"no {kind} with {contains!r} in the name")
+    if table.row_count:
+        print_table(table)
+    else:
+        click.echo(f"no {kind} with {contains!r} in the name")

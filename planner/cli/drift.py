@@ -20,15 +20,13 @@ EXIT_DRIFT = 3
 @json_option
 def command(config_path: Path, fail_on: str | None, as_json: bool) -> None:
     """Print where estimates and actual use have moved apart, as of the last weekly run."""
-    from rich.console import Console
-
     from planner.cli.published import read_published
-    from planner.report.text import drift_table
+    from planner.report.terminal_tables import drift_table, print_table
 
     rows = read_published(config_path, "drift_status")
     if as_json:
         click.echo(json.dumps(rows, indent=2, default=str))
     else:
-        Console().print(drift_table(rows))
+        print_table(drift_table(rows))
     if fail_on and any(row["state"] == "drifting" for row in rows):
         raise SystemExit(EXIT_DRIFT)

@@ -18,13 +18,11 @@ from planner.cli.options import config_option, json_option
 @json_option
 def command(config_path: Path, unread: bool, as_json: bool) -> None:
     """Print the past runs as the last weekly run understood them."""
-    from rich.console import Console
-
     from planner.cli.published import read_published
-    from planner.report.text import mart_table
+    from planner.report.terminal_tables import history_table, print_table, unread_table
 
     rows = read_published(config_path, "unread_runs" if unread else "run_history")
     if as_json:
         click.echo(json.dumps(rows, indent=2, default=str))
     else:
-        Console().print(mart_table(rows) if rows else "none")
+        print_table((unread_table if unread else history_table)(rows))

@@ -80,10 +80,8 @@ def _show_progress() -> None:
 
 def print_forecast(config_path: Path) -> None:
     """The published forecast by week."""
-    from rich.console import Console
-
     from planner.cli.published import read_published
-    from planner.report.text import forecast_table
+    from planner.report.terminal_tables import forecast_table, print_table
 
     click.echo("\nforecast of each week, p50 (p10-p90)")
-    Console().print(forecast_table(read_published(config_path, "weekly_forecast")))
+    print_table(forecast_table(read_published(config_path, "weekly_forecast")))

@@ -1,17 +1,13 @@
-"""Estimates, decisions and forecasts as text for a terminal."""
-
-from collections.abc import Iterable
-from datetime import date
+"""Estimates and decisions as text for a terminal."""
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from planner.catalog.load import Catalog
 from planner.domain.estimate import Estimate, Quantiles
 from planner.domain.run_config import RunConfig
 from planner.gate.decision import GateDecision
-from planner.units import GB, GIB, TERA, format_bytes, format_count, format_duration, format_usd
+from planner.units import GIB, format_bytes, format_count, format_duration, format_usd
 
 VERDICT_STYLE = {"allow": "bold green", "warn": "bold yellow", "block": "bold red"}
 
@@ -79,10 +75,6 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
 def _memory_table(estimate: Estimate) -> Table:
     moments = estimate.memory.timeline
     peak = estimate.memory.peak
@@ -129,104 +121,3 @@ def print_decision(decision: GateDecision) -> None:
         console.print(f"  [{VERDICT_STYLE[reason.verdict]}]{reason.verdict}[/] {reason.rule}: {escape(reason.message)}")
     for change in decision.way_out:
         console.print(f"  [green]would pass with[/] {escape(change)}")
-
-
-FORECAST_UNITS = {
-    "runs": ("runs", 1.0),
-    "accelerator_hours": ("accel.-\nhours", 1.0),
-    "peak_accelerators": ("peak\naccel.", 1.0),
-    "storage_bytes": ("storage,\nGB", GB),
-    "network_bytes": ("network,\nGB", GB),
-    "cost_usd": ("cost,\nUSD", 1.0),
-}
-
-
-def forecast_table(rows: Iterable[dict[str, object]]) -> Table:
-    """p50 (p10-p90) by week for the whole programme, from rows of ``weekly_forecast``."""
-    weeks: dict[str, dict[str, str]] = {}
-    for row in rows:
-        resource = str(row["resource"])
-        if row["programme"] == "all" and resource in FORECAST_UNITS:
-            scale = FORECAST_UNITS[resource][1]
-            p10, p50, p90 = (float(str(row[level])) / scale for level in ("p10", "p50", "p90"))
-            weeks.setdefault(str(row["week_start"]), {})[resource] = f"{_short(p50)} ({_short(p10)}-{_short(p90)})"
-    table = Table(
-        "week", *(label for label, _ in FORECAST_UNITS.values()), box=None, pad_edge=False, padding=(0, 1, 0, 0)
-    )
-    for column in table.columns:
-        column.justify, column.no_wrap = "right", True
-    for week in sorted(weeks):
-        table.add_row(
-            f"{date.fromisoformat(week):%d %b}", *(weeks[week].get(resource, "") for resource in FORECAST_UNITS)
-        )
-    return table
-
-
-def catalog_table(catalog: Catalog, kind: str, contains: str) -> Table:
-    """Accelerators, models or prices whose name contains a text."""
-    if kind == "accelerators":
-        table = Table("name", "memory", "bandwidth, TB/s", "bf16, TFLOP/s", "facts", box=None, pad_edge=False)
-        for slug, device in catalog.accelerators.items():
-            if contains in slug:
-                peak = device.peak_flop_per_s.get("bf16")
-                table.add_row(
-                    slug,
-                    format_bytes(device.memory_bytes),
-                    f"{device.memory_bandwidth_bytes_per_s / TERA:.2f}",
-                    f"{peak / TERA:,.0f}" if peak else "",
-                    device.confidence,
-                )
-    elif kind == "models":
-        table = Table(
-            "name", "parameters", "layers", "hidden", "heads", "kv heads", "vocabulary", box=None, pad_edge=False
-        )
-        for name, model in catalog.models.items():
-            if contains in name:
-                shape = (model.num_layers, model.hidden_dim, model.num_heads, model.num_kv_heads, model.vocab_size)
-                table.add_row(name, format_count(model.published_params or 0), *map(str, shape))
-    else:
-        table = Table(
-            "product", "provider", "region", "category", "USD", "unit", "valid from", box=None, pad_edge=False
-        )
-        for price in catalog.prices.prices:
-            product = price.accelerator or price.resource
-            if contains in product:
-                where = (price.provider, price.region, price.pricing_category)
-                table.add_row(product, *where, f"{price.usd_per_unit:.4g}", price.unit, str(price.valid_from))
-    return table
-
-
-def drift_table(rows: Iterable[dict[str, object]]) -> Table:
-    """Groups by how near they are to the alarm limit, from rows of ``drift_status``."""
-    table = Table(
-        "state", "resource", "group", "runs", "statistic / limit", "since", "factor", box=None, pad_edge=False
-    )
-    style = {"drifting": "bold red", "ok": "green", "too_few_runs": "dim"}
-    for row in rows:
-        statistic, since, factor = row["statistic"], row["since"], row["factor"]
-        table.add_row(
-            f"[{style[str(row['state'])]}]{row['state']}[/]",
-            str(row["resource"]),
-            escape(str(row["group"])),
-            str(row["num_runs"]),
-            "" if statistic is None else f"{float(str(statistic)):.1f} / {float(str(row['limit'])):.1f}",
-            "" if since is None else f"{since:%Y-%m-%d}",
-            "" if factor is None else f"{float(str(factor)):.2f}",
-        )
-    return table
-
-
-def mart_table(rows: Iterable[dict[str, object]]) -> Table:
-    """Rows of any mart; columns that are empty everywhere are left out."""
-    listed = list(rows)
-    columns = [name for name in listed[0] if any(row[name] is not None for row in listed)]
-    table = Table(*(name.replace("_", " ") for name in columns), box=None, pad_edge=False)
-    for row in listed:
-        table.add_row(*(_cell(row[name]) for name in columns))
-    return table
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))

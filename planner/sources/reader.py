@@ -60,7 +60,7 @@ def open_reader(tracking_uri: str) -> RunReader:
 
 
 def check_stores(programme: Programme) -> None:
-    """``StoreError`` where a store that is a file is missing or unreadable; servers are asked only when they are read."""
+    """``StoreError`` where a store file is missing or unreadable; servers are asked only when they are read."""
     for source in programme.sources:
         if is_sqlite(source.tracking_uri):
             open_reader(source.tracking_uri).close()

@@ -1,5 +1,4 @@
 import math
-import time
 from datetime import UTC, datetime
 
 import numpy as np
@@ -228,18 +227,6 @@ def test_a_copy_of_a_calibration_with_other_groups_is_applied_with_those(estimat
     apply(first, estimate, GROUPS)
     other = first.model_copy(update={"groups": (learnt("duration_s", 2.0),)})
     assert apply(other, estimate, GROUPS).duration_s.p50 == pytest.approx(2.0 * estimate.duration_s.p50)
-
-
-@pytest.mark.slow
-def test_applying_takes_a_fraction_of_a_millisecond_however_many_groups_there_are(estimate: Estimate) -> None:
-    resources: tuple[Resource, ...] = ("tokens_per_s_per_accelerator", "start_up_s", "duration_s", *PEAKS)
-    many = [learnt(r, 1.1, group=f"accelerator={n}") for r in resources for n in range(2000)]
-    found = calibration(*many, *(learnt(r, 1.1) for r in resources))
-    apply(found, estimate, GROUPS)
-    started = time.process_time()
-    for _ in range(400):
-        apply(found, estimate, GROUPS)
-    assert time.process_time() - started < 400 * 0.4e-3
 
 
 def test_each_side_of_the_median_keeps_its_own_spread() -> None:

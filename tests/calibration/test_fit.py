@@ -1,5 +1,4 @@
 import math
-import time
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -209,11 +208,3 @@ def test_resources_do_not_mix() -> None:
     alone = fit(durations, as_of=LATER, prior="p")
     assert tuple(g for g in both.groups if g.resource == "duration_s") == alone.groups
     assert both.num_runs == 30
-
-
-@pytest.mark.slow
-def test_a_hundred_thousand_residuals_take_less_than_three_seconds_of_cpu() -> None:
-    residuals, _ = simulated(100_000)
-    started = time.process_time()
-    fit(residuals, as_of=LATER, prior="p")
-    assert time.process_time() - started < 3
