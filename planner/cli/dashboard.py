@@ -25,5 +25,7 @@ def command(config_path: Path) -> None:
     if find_spec("streamlit") is None:
         raise ConfigError("the dashboard needs streamlit: pip install 'foretune[dashboard]'")
     app = shipped_folder("dashboards") / "app.py"
-    home = read_settings(os.environ, config_path).home
-    raise SystemExit(subprocess.call([sys.executable, "-m", "streamlit", "run", str(app), "--", str(home)]))  # noqa: S603
+    snapshot = read_settings(os.environ, config_path).snapshot_path
+    options = ["--server.address", "localhost", "--browser.gatherUsageStats", "false"]
+    words = [sys.executable, "-m", "streamlit", "run", str(app), *options, "--", str(snapshot)]
+    raise SystemExit(subprocess.call(words))  # noqa: S603 (our own file and options)

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -20,7 +22,7 @@ def run_weekly(config_path: Path, as_of_text: str | None) -> Path:
     as_of = parse_as_of(as_of_text, programme.zone)
     check_plan(programme, catalog.prices, as_of.date())
     check_stores(programme)
-    _start_prefect()
+    _start_prefect(PREFECT_SETTINGS | OWN_PROGRESS)
     from flows.forecast_weekly import forecast_weekly
 
     _show_progress()
@@ -30,7 +32,7 @@ def run_weekly(config_path: Path, as_of_text: str | None) -> Path:
 def run_ingest(config_path: Path) -> None:
     """The ingest flow, then what is in the warehouse by experiment."""
     check_stores(load_programme(config_path, load_catalog()))
-    _start_prefect()
+    _start_prefect(PREFECT_SETTINGS | OWN_PROGRESS)
     from flows.ingest_runs import ingest_runs
 
     _show_progress()
@@ -39,23 +41,28 @@ def run_ingest(config_path: Path) -> None:
 
 
 def serve_weekly(config_path: Path, cron: str) -> None:
-    """Serve the weekly flow on a schedule until stopped."""
-    load_programme(config_path, load_catalog())
-    _start_prefect()
-    from flows import deploy
+    """Serve the weekly flow on a schedule until stopped, with Prefect's own log."""
+    check_stores(load_programme(config_path, load_catalog()))
+    os.environ.update(PREFECT_SETTINGS)
+    from flows.local_server import local_server
 
-    _show_progress()
-    deploy.serve_weekly(config_path.resolve(), cron)
+    with ExitStack() as stack:
+        if not os.environ.get("PREFECT_API_URL"):
+            click.echo("starting a Prefect server on this machine (about fifteen seconds) ...", err=True)
+            os.environ["PREFECT_API_URL"] = stack.enter_context(local_server())
+        from flows import deploy
+
+        deploy.serve_weekly(config_path.resolve(), cron)
 
 
-def _start_prefect() -> None:
-    """Our own progress lines instead of Prefect's log, no telemetry; a server is only started if none is configured."""
-    for name, value in {
-        "PREFECT_LOGGING_LEVEL": "CRITICAL",
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "foretune",
-        "PREFECT_LOGGING_TO_API_ENABLED": "false",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    }.items():
+PREFECT_SETTINGS = {"PREFECT_LOGGING_EXTRA_LOGGERS": "foretune", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+OWN_PROGRESS = {"PREFECT_LOGGING_LEVEL": "CRITICAL", "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+"""On a terminal our own progress lines stand instead of Prefect's log."""
+
+
+def _start_prefect(settings: Mapping[str, str]) -> None:
+    """Settings that the environment does not make itself; a server is only started if none is configured."""
+    for name, value in settings.items():
         os.environ.setdefault(name, value)
     if not os.environ.get("PREFECT_API_URL") and "prefect" not in sys.modules:
         click.echo("starting Prefect (about ten seconds) ...", err=True)

@@ -30,7 +30,14 @@ def print_estimate(config: RunConfig, estimate: Estimate) -> None:
         )
         if parts:
             console.print(f"{title}: {parts}")
-    console.print(f"bottleneck: {estimate.bottleneck.replace('_', ' ')}, MFU {estimate.mfu:.0%}")
+    console.print(
+        f"work: {format_count(estimate.steps)} steps, {format_count(estimate.train_tokens)} tokens, "
+        f"{estimate.flop:.3g} FLOP; bottleneck {estimate.bottleneck.replace('_', ' ')}, MFU {estimate.mfu:.0%}"
+    )
+    if estimate.inter_node_bytes_per_s:
+        console.print(
+            f"between nodes: {format_bytes(estimate.inter_node_bytes_per_s)}/s from each accelerator while training"
+        )
     if estimate.unknowns:
         console.print(f"[yellow]not stated, so the figures span every possibility:[/] {', '.join(estimate.unknowns)}")
     for note in estimate.notes:
