@@ -15,6 +15,7 @@ import streamlit as st
 from planner.domain import Frozen
 from planner.errors import PlannerError
 from planner.report import figures, tables
+from planner.report.assemble import rows_of
 from planner.report.page import (
     ALL_PROGRAMMES,
     AccuracyRow,
@@ -71,10 +72,8 @@ def read_page(path: Path, changed_ns: int, experiment: str) -> WeeklyPage:
 def rows(
     db: Warehouse, mart: str, row_type: type[Row], where: str = "", values: tuple[str, ...] = ()
 ) -> tuple[Row, ...]:
-    """A mart's rows, without the columns that the page does not show."""
-    names = row_type.model_fields
-    found = read_table(db, mart, where, values)
-    return tuple(row_type.model_validate({name: row[name] for name in names}) for row in found)
+    """A mart's rows as the page shows them."""
+    return rows_of(row_type, read_table(db, mart, where, values))
 
 
 def show_charts(found: Iterable[figures.Figure]) -> None:

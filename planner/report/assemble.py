@@ -54,21 +54,22 @@ def assemble(
         calibration_id=calibration.calibration_id if calibration.num_runs else None,
         num_runs_learnt_from=calibration.num_runs,
         headlines=headlines(programme, marts),
-        forecast=_rows(ForecastRow, marts["weekly_forecast"]),
-        totals=_rows(TotalRow, totals),
-        demand=_rows(DemandRow, marts["weekly_demand"]),
-        comparisons=_rows(ComparisonRow, marts["estimate_vs_actual"]),
-        accuracy=_rows(AccuracyRow, marts["accuracy"]),
-        drift=_rows(DriftRow, marts["drift_status"]),
-        gate_log=_rows(GateRow, marts["gate_log"]),
-        quality=_rows(QualityRow, marts["data_quality"]),
-        unread=_rows(UnreadRow, marts["unread_runs"]),
+        forecast=rows_of(ForecastRow, marts["weekly_forecast"]),
+        totals=rows_of(TotalRow, totals),
+        demand=rows_of(DemandRow, marts["weekly_demand"]),
+        comparisons=rows_of(ComparisonRow, marts["estimate_vs_actual"]),
+        accuracy=rows_of(AccuracyRow, marts["accuracy"]),
+        drift=rows_of(DriftRow, marts["drift_status"]),
+        gate_log=rows_of(GateRow, marts["gate_log"]),
+        quality=rows_of(QualityRow, marts["data_quality"]),
+        unread=rows_of(UnreadRow, marts["unread_runs"]),
         budget_monthly_usd=programme.budget.monthly_usd,
-        cadence=_rows(CadenceRow, marts["update_cadence"]),
+        cadence=rows_of(CadenceRow, marts["update_cadence"]),
         notes=tuple(notes),
     )
 
 
-def _rows(row_type: type[Row], rows: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
+def rows_of(row_type: type[Row], rows: Sequence[Mapping[str, Any]]) -> tuple[Row, ...]:
+    """Rows of a mart as the type that the page shows, without the columns it does not."""
     names = row_type.model_fields
     return tuple(row_type.model_validate({name: row[name] for name in names}) for row in rows)

@@ -121,7 +121,12 @@ def cost_by_programme(forecast: Sequence[ForecastRow]) -> Chart:
             x=alt.X("week:T", axis=week_axis(by_week)),
             x2="week_end:T",
             y=alt.Y("cost:Q", title=f"{unit.name} a week", stack="zero"),
-            color=alt.Color("programme:N", scale=colour_scale(palette), sort=list(palette)),
+            color=alt.Color(
+                "programme:N",
+                scale=colour_scale(palette),
+                sort=list(palette),
+                legend=alt.Legend(columns=3, labelLimit=130),
+            ),
             tooltip=[WEEK_TOOLTIP, "programme:N", alt.Tooltip("cost:Q", title=unit.name, format=",.4~g")],
         )
     )
