@@ -14,7 +14,7 @@ from planner.domain.calibration import Calibration
 from planner.forecast.plan import Plan, make_plan
 from planner.forecast.weekly import Forecast, forecast_weeks
 from planner.warehouse.connection import Warehouse, connect
-from planner.warehouse.registry import store
+from planner.warehouse.registry import store_concluded
 from planner.warehouse.tables import read
 
 
@@ -22,9 +22,9 @@ from planner.warehouse.tables import read
 def write_forecast(db: Warehouse, forecast: Forecast, plan: Plan) -> None:
     """Weeks, totals and the observed cadences behind them, keyed by ``as_of``."""
     with db.transaction():
-        store(db, "forecast_weeks", forecast.weeks)
-        store(db, "forecast_totals", forecast.totals)
-        store(db, "cadences", plan.cadences)
+        store_concluded(db, "forecast_weeks", forecast.weeks, forecast.as_of)
+        store_concluded(db, "forecast_totals", forecast.totals, forecast.as_of)
+        store_concluded(db, "cadences", plan.cadences, forecast.as_of)
 
 
 @flow(name="forecast-demand")

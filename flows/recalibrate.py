@@ -13,6 +13,7 @@ from planner.calibration.backtest import Prediction, rolling_origin
 from planner.calibration.compare import Comparison, compare
 from planner.calibration.fit import fit
 from planner.domain.calibration import Calibration
+from planner.domain.programme import Programme
 from planner.domain.training_run import TrainingRun
 from planner.estimator.constants import PRIOR
 from planner.warehouse.connection import Warehouse, connect
@@ -39,13 +40,19 @@ def write_learnt(
         store(db, "calibrations", [calibration])
 
 
+def _at_own_prices(runs: Sequence[TrainingRun], programme: Programme) -> list[TrainingRun]:
+    """Past runs at the fleet's prices, as planned ones are: else history and forecast would not add up."""
+    return [run.model_copy(update={"config": programme.at_own_price(run.config)}) for run in runs]
+
+
 @flow(name="recalibrate")
 def recalibrate(config_path: Path, as_of: datetime) -> str:
     """Id of the calibration."""
     context = open_context(config_path)
     with connect(context.settings.warehouse_path) as db:
-        comparison = compare(read_runs(db), context.catalog.prices)
+        comparison = compare(_at_own_prices(read_runs(db), context.programme), context.catalog.prices)
         calibration = fit(comparison.residuals, as_of=as_of, prior=PRIOR)
-        write_learnt(db, comparison, rolling_origin(comparison.cases, prior=PRIOR), calibration)
+        past = [case for case in comparison.cases if case.residuals[0].ended_at < as_of]
+        write_learnt(db, comparison, rolling_origin(past, prior=PRIOR), calibration)
     log.info(f"calibration {calibration.calibration_id} learnt from {calibration.num_runs} runs")
     return calibration.calibration_id

@@ -1,11 +1,14 @@
 """Reads what people write: RUN.yaml and foretune.yaml. Bounded, without aliases, every error with its place."""
 
-from collections.abc import Iterable, Mapping
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from planner.catalog.load import Catalog
 from planner.domain import Frozen
@@ -14,6 +17,10 @@ from planner.domain.run_config import RunConfig
 from planner.errors import ConfigError, InputError, UnknownNameError
 
 MAX_FILE_BYTES = 1_000_000
+MAX_NUMBER = 1e18
+"""No quantity of a run comes near it: a larger number is a slip, and would overflow further on."""
+MAX_MISTAKES = 12
+"""Mistakes listed in one message."""
 
 Type = TypeVar("Type", bound=Frozen)
 
@@ -28,27 +35,58 @@ class _StrictLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                mark = node.value[position][0].start_mark
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", mark)
-        return super().construct_mapping(node, deep)
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value):
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
+            doubled = next(position for position, key in enumerate(keys) if first[key] < position)
+            mark = node.value[doubled][0].start_mark
+            raise yaml.constructor.ConstructorError(None, None, f"the key {keys[doubled]!r} is given twice", mark)
+        return mapping
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+
+
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d[\d_]*(\.[\d_]*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+"""``4e7`` is a number, as in YAML 1.2."""
+
+
+def _parse(text: str) -> Any:
+    """The value of a YAML text; a ``ValueError`` that says in one line what is wrong with it."""
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader, only stricter)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; a ``ConfigError`` with line and column where it is none."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        with path.open("rb") as file:
+            read = file.read(MAX_FILE_BYTES + 1)
+        if len(read) > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes; this is no configuration file")
-        text = path.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader, only stricter)
+        text = read.decode("utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file. `foretune init` writes a commented foretune.yaml") from error
-    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: no such file. `foretune init` writes a commented foretune.yaml and run.yaml"
+        ) from error
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read as text: {error}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    try:
+        content = _parse(text)
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    if content is None:
+        raise ConfigError(f"{path}: is empty. `foretune init` writes a commented foretune.yaml and run.yaml")
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: must hold keys and values, found {type(content).__name__}")
     return content
@@ -62,9 +100,9 @@ def override(content: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]
         if not separator or not key.strip():
             raise ConfigError(f"--set {setting!r}: write key=value, for example --set micro_batch_size=4")
         try:
-            value = yaml.load(text, Loader=_StrictLoader)  # noqa: S506
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {setting!r}: the value is not valid YAML") from error
+            value = _parse(text)
+        except ValueError as error:
+            raise ConfigError(f"--set {setting!r:.200}: the value is not valid YAML: {error}") from error
         *parents, last = key.strip().split(".")
         place = result
         for parent in parents:
@@ -78,20 +116,66 @@ def override(content: dict[str, Any], settings: Iterable[str]) -> dict[str, Any]
 def validate(row_type: type[Type], content: Mapping[str, Any], catalog: Catalog, origin: str) -> Type:
     """``content`` as a domain type; names are looked up in the catalog, every mistake is listed with its place."""
     try:
+        if slips := tuple(_slips(row_type, content)):
+            raise _mistakes(origin, slips)
         return row_type.model_validate(content, context={"catalog": catalog})
     except UnknownNameError as error:
         raise ConfigError(f"{origin}: {error}") from error
     except ValidationError as error:
-        lines = [_explain(row_type, dict(detail)) for detail in error.errors(include_url=False)]
-        raise ConfigError(
-            f"{origin}: " + ("; ".join(lines) if len(lines) == 1 else "\n  " + "\n  ".join(lines))
-        ) from error
+        details = _without_echoes(error.errors(include_url=False))
+        lines = [_explain(row_type, dict(detail)) for detail in details[:MAX_MISTAKES]]
+        raise _mistakes(origin, lines, len(details) - len(lines)) from error
+
+
+def _without_echoes(details: Sequence[ErrorDetails]) -> Sequence[ErrorDetails]:
+    """Without 'too few entries' where the entries are there and have mistakes of their own."""
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(other["loc"][: len(detail["loc"])] == detail["loc"] for other in details if other is not detail)
+    ]
+
+
+def _mistakes(origin: str, lines: Sequence[str], num_more: int = 0) -> ConfigError:
+    if len(lines) == 1:
+        return ConfigError(f"{origin}: {lines[0]}")
+    shown = (*lines[:MAX_MISTAKES], *((f"and {num_more} more",) if num_more else ()))
+    return ConfigError(f"{origin}:" + "".join(f"\n  {line}" for line in shown))
+
+
+def _slips(row_type: type[BaseModel], content: Any, location: tuple[str | int, ...] = ()) -> Iterator[str]:
+    """What a type would take in silence: yes and no where a number belongs, and numbers beyond every run."""
+    place = ".".join(map(str, location))
+    if isinstance(content, Mapping | list):
+        for key, value in content.items() if isinstance(content, Mapping) else enumerate(content):
+            yield from _slips(row_type, value, (*location, key))
+    elif isinstance(content, bool):
+        if _takes_numbers_only(row_type, location):
+            yield f"{place}: must be a number (given: {str(content).lower()})"
+    elif isinstance(content, int | float) and MAX_NUMBER < abs(content) < math.inf:
+        yield f"{place}: must be at most {MAX_NUMBER:.0e} (given: {content!s:.40})"
+
+
+def _takes_numbers_only(row_type: type[BaseModel], location: tuple[str | int, ...]) -> bool:
+    owner = _owner(row_type, location[:-1])
+    field = owner.model_fields.get(str(location[-1])) if location else None
+    leaves = set(_leaves(field.annotation)) if field else set()
+    return bool not in leaves and not leaves.isdisjoint({int, float})
+
+
+def _leaves(annotation: Any) -> Iterator[type]:
+    arguments = get_args(annotation)
+    for argument in arguments:
+        yield from _leaves(argument)
+    if not arguments:
+        yield annotation if isinstance(annotation, type) else type(annotation)
 
 
 def _explain(row_type: type[BaseModel], detail: dict[str, Any]) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        known = _fields_at(row_type, detail["loc"][:-1])
+        known = _owner(row_type, detail["loc"][:-1]).model_fields
         return str(UnknownNameError.among("key", place, [*known], "")).replace("known are", "it takes").strip()
     message = detail["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
@@ -101,12 +185,13 @@ def _explain(row_type: type[BaseModel], detail: dict[str, Any]) -> str:
     return f"{place}: {message}{shown}" if place else message
 
 
-def _fields_at(row_type: type[BaseModel], location: tuple[str | int, ...]) -> Iterable[str]:
+def _owner(row_type: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel]:
+    """The type that holds the fields at a place."""
     here: type[BaseModel] = row_type
     for part in location:
         if isinstance(part, str) and part in here.model_fields:
             here = _model_inside(here.model_fields[part].annotation) or here
-    return here.model_fields
+    return here
 
 
 def _model_inside(annotation: Any) -> type[BaseModel] | None:
@@ -117,8 +202,10 @@ def _model_inside(annotation: Any) -> type[BaseModel] | None:
 
 def load_run(path: Path, catalog: Catalog, settings: Iterable[str] = ()) -> RunConfig:
     """The run in a YAML file; it is called after the file unless it names itself."""
+    settings = tuple(settings)
     content = override(read_yaml(path), settings)
-    return validate(RunConfig, {"name": path.stem, **content}, catalog, str(path))
+    origin = f"{path} with --set {' '.join(settings):.200}" if settings else str(path)
+    return validate(RunConfig, {"name": path.stem, **content}, catalog, origin)
 
 
 def load_programme(path: Path, catalog: Catalog) -> Programme:

@@ -38,8 +38,9 @@ class UnknownNameError(InputError):
         """The error for ``name``, with the nearest of the ``known`` names."""
         names = sorted(known)
         near = get_close_matches(name.lower(), names, n=4, cutoff=0.5)
-        suggestion = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(names[:8])}, ..."
-        return cls(f"unknown {kind} {name!r}: {suggestion} {hint}")
+        more = ", ..." if len(names) > 8 else ""
+        suggestion = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(names[:8])}{more}"
+        return cls(f"unknown {kind} {name!r:.200}: {suggestion} {hint}")
 
 
 class UnknownFieldError(InputError):

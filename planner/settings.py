@@ -73,5 +73,8 @@ def read_settings(environment: Mapping[str, str], programme_file: Path | None = 
     """
     given = environment.get(HOME_VARIABLE, "").strip()
     if given:
-        return Settings(home=Path(given).expanduser())
+        try:
+            return Settings(home=Path(given).expanduser())
+        except RuntimeError as error:
+            raise WarehouseError(f"{HOME_VARIABLE}={given}: {error} Write the whole path") from error
     return Settings(home=(programme_file.parent if programme_file else Path()) / ".foretune")

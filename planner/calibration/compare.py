@@ -16,7 +16,7 @@ from planner.units import HOUR_S
 
 
 class RunCost(Frozen):
-    """What a run occupied and what that costs at list price."""
+    """What a run occupied and what that costs, at its cluster's own price or else at list price."""
 
     run_id: str
     experiment: str
@@ -83,7 +83,7 @@ def compare(runs: Iterable[TrainingRun], prices: PriceBook) -> Comparison:
 
 
 def cost_of(run: TrainingRun, prices: PriceBook) -> RunCost | None:
-    """Accelerator-hours and list cost of a run, whatever its outcome; None where duration or hardware is unknown."""
+    """Accelerator-hours and cost of a run, whatever its outcome; None where duration or hardware is unknown."""
     cluster, duration_s = run.config.cluster, run.actual.duration_s
     if cluster is None or duration_s is None:
         return None

@@ -5,6 +5,7 @@ import sys
 import traceback
 from difflib import get_close_matches
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -67,7 +68,10 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Entry point of the console script: one clear message for every error."""
+    """Entry point of the console script: one clear message for every error, and no letter that a terminal refuses."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(prog_name="foretune", standalone_mode=True)
     except PlannerError as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from planner.cli.options import config_option, json_option, set_option
+from planner.errors import ConfigError
 
 EXAMPLES = """\b
 Examples:
@@ -28,15 +29,19 @@ def command(
 
     Uses the calibration of the last weekly run where there is one; `foretune gate` also decides.
     """
-    from planner.cli.session import open_session
+    from planner.cli.session import asked_for_in, open_session
 
     session = open_session(config_path)
     config = session.load_run(run_path, overrides)
-    estimate = session.estimate(config, calibrated=not prior)
+    with asked_for_in(run_path):
+        estimate = session.estimate(config, calibrated=not prior)
     if html_path is not None:
         from planner.report.render import render_estimate
 
-        html_path.write_text(render_estimate(estimate, config.name), encoding="utf-8")
+        try:
+            html_path.write_text(render_estimate(estimate, config.name), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"--html {html_path}: cannot be written ({error}): choose another file") from error
     if as_json:
         click.echo(estimate.model_dump_json(indent=2))
         return

@@ -37,10 +37,12 @@ def command(
     Limits come from the programme file. Exit codes: 0 allow, 1 internal error, 2 bad input, 3 block,
     4 warn with --fail-on warn.
     """
-    from planner.cli.session import open_session
+    from planner.cli.session import asked_for_in, open_session
 
     session = open_session(config_path)
-    decision = session.decide(session.load_run(run_path, overrides))
+    config = session.load_run(run_path, overrides)
+    with asked_for_in(run_path):
+        decision = session.decide(config)
     if not no_log:
         session.log(decision)
     if as_json:

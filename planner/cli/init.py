@@ -17,13 +17,17 @@ from planner.errors import ConfigError
 def command(folder: Path) -> None:
     """Write a commented foretune.yaml and an example run.yaml into FOLDER (default: here)."""
     templates = {
-        name: (files("planner.cli") / "templates" / name).read_text() for name in ("foretune.yaml", "run.yaml")
+        name: (files("planner.cli") / "templates" / name).read_text(encoding="utf-8")
+        for name in ("foretune.yaml", "run.yaml")
     }
     present = [str(folder / name) for name in templates if (folder / name).exists()]
     if present:
         raise ConfigError(f"{', '.join(present)} exists already: move it away or choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in templates.items():
-        (folder / name).write_text(text)
-        click.echo(f"wrote {folder / name}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in templates.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            click.echo(f"wrote {folder / name}")
+    except OSError as error:
+        raise ConfigError(f"cannot write into {folder} ({error}): choose another folder") from error
     click.echo("Next: put your tracking URI under sources, then run `foretune weekly`.")

@@ -1,6 +1,8 @@
 """What `estimate` and `gate` need: catalog, programme, calibration and remaining budget, read once."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -41,12 +43,7 @@ class Session:
 
     def estimate(self, config: RunConfig, *, calibrated: bool = True) -> Estimate:
         """The estimate of a run, corrected by what was learnt from past runs."""
-        try:
-            estimate = estimate_run(config, self.catalog.prices, self.now.date())
-        except UnknownFieldError as error:
-            raise ConfigError(
-                f"run {config.name!r}: {error}. Set it in the file or with --set {error.field}=..."
-            ) from error
+        estimate = estimate_run(config, self.catalog.prices, self.now.date())
         return apply(self.calibration, estimate, group_path(config, None)) if calibrated else estimate
 
     def decide(self, config: RunConfig) -> GateDecision:
@@ -89,6 +86,15 @@ class Session:
         from planner.warehouse.inbox import leave_in_inbox
 
         leave_in_inbox(self.settings.inbox_path, decision, decision.decision_id)
+
+
+@contextmanager
+def asked_for_in(path: Path) -> Iterator[None]:
+    """A field that an estimate needs and the run does not state is asked for with the name of its file."""
+    try:
+        yield
+    except UnknownFieldError as error:
+        raise ConfigError(f"{path}: {error}. Set it there or with --set {error.field}=...") from error
 
 
 def open_session(config_path: Path) -> Session:

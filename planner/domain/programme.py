@@ -24,7 +24,7 @@ class Source(Frozen):
 
     tracking_uri: str = Field(min_length=1, max_length=2000)
     """As for MLflow: sqlite:///path, http(s)://host, databricks. Secrets belong into MLflow's environment variables."""
-    experiments: tuple[str, ...] = ("*",)
+    experiments: tuple[str, ...] = Field(default=("*",), min_length=1)
     """Shell patterns of experiment names."""
     hardware: tuple[HardwareRule, ...] = ()
 
@@ -66,9 +66,13 @@ class PlannedUpdate(Frozen):
         from cronsim import CronSim, CronSimError
 
         try:
+            if len(value.split()) != 5:
+                raise CronSimError("Wrong number of fields")
             next(CronSim(value, datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC"))))
         except (CronSimError, StopIteration) as error:
-            raise ValueError(f"{value!r} is no cron expression (minute hour day month weekday): {error}") from error
+            raise ValueError(
+                f"{value!r:.100} is no cron expression (minute hour day month weekday): {error}"
+            ) from error
         return value
 
     @property

@@ -96,6 +96,11 @@ def _notes(config: RunConfig, shown: Physics, unknowns: tuple[str, ...]) -> tupl
     if shown.run.software is None and shown.run.accelerator.kind != "cpu":
         name = "not given" if config.framework is None else f"{config.framework!r}, which is not known"
         notes.append(f"framework is {name}: the speed spans eager to vendor-tuned software")
+    if shown.run.compute_dtype not in shown.run.accelerator.peak_flop_per_s:
+        notes.append(
+            f"{shown.run.accelerator.slug} has no known speed in {shown.run.compute_dtype}, which it may not support: "
+            "the speed is that of the nearest format it has"
+        )
     if shown.run.num_nodes > 1 and shown.run.inter_node_bytes_per_s is None:
         notes.append("cluster.inter_node_bytes_per_s_per_accelerator is not given: 25 GB/s were taken")
     return tuple(notes)
@@ -123,12 +128,20 @@ def _duration_rows(durations: Quantiles, start_up: Quantiles, shown: Physics) ->
 
 
 def _memory(found: Sequence[Physics], weights: Sequence[float], shown: Physics) -> MemoryEstimate:
+    allocated = mix(weights, [physics.allocated_bytes for physics in found])
+    reserved = _at_least(allocated, mix(weights, [physics.reserved_bytes for physics in found]))
+    fits_probability = sum(w * physics.fits_probability for w, physics in zip(weights, found, strict=True))
     return MemoryEstimate(
         timeline=shown.timeline.as_moments(),
-        peak_allocated_bytes=mix(weights, [physics.allocated_bytes for physics in found]),
-        peak_reserved_bytes=mix(weights, [physics.reserved_bytes for physics in found]),
-        peak_device_bytes=mix(weights, [physics.device_bytes for physics in found]),
+        peak_allocated_bytes=allocated,
+        peak_reserved_bytes=reserved,
+        peak_device_bytes=_at_least(reserved, mix(weights, [physics.device_bytes for physics in found])),
         host_peak_bytes=mix(weights, [physics.host_bytes for physics in found]),
         usable_bytes=shown.run.accelerator.memory_bytes,
-        fits_probability=sum(w * physics.fits_probability for w, physics in zip(weights, found, strict=True)),
+        fits_probability=min(fits_probability, 1.0),  # weights add up to 1 but for rounding
     )
+
+
+def _at_least(held: Quantiles, holder: Quantiles) -> Quantiles:
+    """The quantiles of what holds another quantity: at no level below it, however wide its own spread."""
+    return Quantiles(p10=max(held.p10, holder.p10), p50=max(held.p50, holder.p50), p90=max(held.p90, holder.p90))

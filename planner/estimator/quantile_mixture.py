@@ -11,6 +11,9 @@ Triple = tuple[float, float, float]
 POINT_WEIGHTS = (0.3, 0.4, 0.3)
 """Swanson's rule: p10, p50 and p90 with these weights stand for the whole distribution."""
 
+ROUNDING = 1e-9
+"""Weights that add up to a level in one order of addition and miss it by a rounding error in another both reach it."""
+
 
 def lognormal_triple(p50: float, log_sd: float) -> Triple:
     """The three percentiles of a lognormal."""
@@ -45,6 +48,6 @@ def _at(points: Sequence[tuple[float, float]], share: float) -> float:
     reached = 0.0
     for value, weight in points:
         reached += weight
-        if reached >= share:
+        if reached >= share - ROUNDING:
             return value
     return points[-1][0]

@@ -14,9 +14,9 @@ from planner.units import format_bytes, format_duration, format_usd
 
 def memory(estimate: Estimate, policy: GatePolicy) -> Iterator[Reason]:
     probability = estimate.memory.fits_probability
-    if probability >= policy.warn_fits_probability:
-        return
     blocked = probability < policy.min_fits_probability
+    if not blocked and probability >= policy.warn_fits_probability:
+        return
     limit = policy.min_fits_probability if blocked else policy.warn_fits_probability
     device, usable = estimate.memory.peak_device_bytes, format_bytes(estimate.memory.usable_bytes)
     yield Reason(
@@ -50,11 +50,13 @@ def run_budget(estimate: Estimate, limit_usd: float | None) -> Iterator[Reason]:
 
 def monthly_budget(estimate: Estimate, remaining_usd: float | None) -> Iterator[Reason]:
     if remaining_usd is not None and estimate.cost_usd is not None:
-        what = "of what is left of the month's budget, costs"
-        yield from _against_limit("monthly_budget", estimate.cost_usd, remaining_usd, what, format_usd)
+        what = "left of the month's budget:"
+        yield from _against_limit("monthly_budget", estimate.cost_usd, remaining_usd, "costs", format_usd, what)
 
 
-def _against_limit(rule: Rule, expected: Quantiles, limit: float, verb: str, shown: object) -> Iterator[Reason]:
+def _against_limit(
+    rule: Rule, expected: Quantiles, limit: float, verb: str, shown: object, what: str = "the limit is"
+) -> Iterator[Reason]:
     text = shown if callable(shown) else str
     if expected.p90 <= limit:
         return
@@ -64,7 +66,7 @@ def _against_limit(rule: Rule, expected: Quantiles, limit: float, verb: str, sho
         verdict="block" if blocked else "warn",
         value=expected.p50 if blocked else expected.p90,
         limit=limit,
-        message=f"{verb} {text(expected.p50)} (p90 {text(expected.p90)}), the limit is {text(limit)}",
+        message=f"{verb} {text(expected.p50)} (p90 {text(expected.p90)}), {what} {text(limit)}",
     )
 
 
@@ -88,10 +90,8 @@ def fleet(config: RunConfig, pools: Sequence[FleetPool], policy: GatePolicy) -> 
 
 def price(estimate: Estimate, limited: bool) -> Iterator[Reason]:
     if limited and estimate.cost_usd is None:
-        notes = "; ".join(estimate.notes) or "no price is known"
-        yield Reason(
-            rule="price", verdict="warn", value=None, limit=None, message=f"the cost cannot be checked: {notes}"
-        )
+        why = estimate.notes[-1] if estimate.notes else "no price is known"  # the estimator notes it last
+        yield Reason(rule="price", verdict="warn", value=None, limit=None, message=f"the cost cannot be checked: {why}")
 
 
 def unknown_fields(estimate: Estimate, policy: GatePolicy) -> Iterator[Reason]:

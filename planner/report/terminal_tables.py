@@ -17,6 +17,11 @@ Rows = Iterable[Mapping[str, Any]]
 WIDEST_TABLE = 2000
 
 
+def plain(text: str) -> str:
+    """A name for the terminal: neither markup nor control characters in it count, so it cannot forge a line."""
+    return escape("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text))
+
+
 def print_table(table: Table) -> None:
     """Prints a table at its natural width: no cell is cut or folded, however narrow the terminal."""
     console = Console()
@@ -108,7 +113,7 @@ def drift_table(rows: Rows) -> Table:
         table.add_row(
             f"[{style[str(row['state'])]}]{row['state']}[/]",
             str(row["resource"]),
-            escape(str(row["group"])),
+            plain(str(row["group"])),
             str(row["num_runs"]),
             "" if statistic is None else f"{statistic:.1f} / {row['limit']:.1f}",
             "" if since is None else f"{since:%Y-%m-%d}",
@@ -125,10 +130,10 @@ def history_table(rows: Rows) -> Table:
         hardware = f"{row['num_accelerators'] or '?'} x {row['accelerator'] or 'unknown'}"
         table.add_row(
             f"{row['started_at']:%Y-%m-%d}" if row["started_at"] else "",
-            escape(row["experiment"]),
-            escape(row["run_name"]),
+            plain(row["experiment"]),
+            plain(row["run_name"]),
             row["status"].lower(),
-            escape(f"{row['method'] or 'unknown'} {row['model'] or 'unknown'} on {hardware}"),
+            plain(f"{row['method'] or 'unknown'} {row['model'] or 'unknown'} on {hardware}"),
             _shown(row["duration_s"], format_duration),
             _shown(row["tokens_per_s_per_accelerator"], _short),
             _shown(row["peak_device_bytes"], format_bytes),
@@ -141,7 +146,7 @@ def unread_table(rows: Rows) -> Table:
     """Runs that could not be estimated and why, from rows of ``unread_runs``."""
     table = Table("experiment", "run", "status", "reason", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(escape(row["experiment"]), escape(row["run_name"]), row["status"].lower(), escape(row["reason"]))
+        table.add_row(plain(row["experiment"]), plain(row["run_name"]), row["status"].lower(), plain(row["reason"]))
     return table
 
 

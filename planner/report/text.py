@@ -1,12 +1,12 @@
 """Estimates and decisions as text for a terminal."""
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from planner.domain.estimate import Estimate, Quantiles
 from planner.domain.run_config import RunConfig
 from planner.gate.decision import GateDecision
+from planner.report.terminal_tables import plain, print_table
 from planner.units import GIB, format_bytes, format_count, format_duration, format_usd
 
 VERDICT_STYLE = {"allow": "bold green", "warn": "bold yellow", "block": "bold red"}
@@ -15,9 +15,9 @@ VERDICT_STYLE = {"allow": "bold green", "warn": "bold yellow", "block": "bold re
 def print_estimate(config: RunConfig, estimate: Estimate) -> None:
     """One run's estimate: headline figures, memory timeline, where time and money go, what it rests on."""
     console = Console(soft_wrap=True)
-    console.print(f"[bold]{escape(config.name)}[/]: {_what(config, estimate)}")
-    console.print(_headlines(estimate))
-    console.print(_memory_table(estimate))
+    console.print(f"[bold]{plain(config.name)}[/]: {_what(config, estimate)}")
+    print_table(_headlines(estimate))
+    print_table(_memory_table(estimate))
     for title, breakdown, show in (
         ("duration", estimate.duration_breakdown_s, format_duration),
         ("step time", estimate.step_time_breakdown_s, format_duration),
@@ -41,15 +41,15 @@ def print_estimate(config: RunConfig, estimate: Estimate) -> None:
     if estimate.unknowns:
         console.print(f"[yellow]not stated, so the figures span every possibility:[/] {', '.join(estimate.unknowns)}")
     for note in estimate.notes:
-        console.print(f"note: {escape(note)}")
+        console.print(f"note: {plain(note)}")
     console.print(_provenance(estimate))
 
 
 def _what(config: RunConfig, estimate: Estimate) -> str:
-    model = escape(config.model.name) if config.model else "unknown model"
+    model = plain(config.model.name) if config.model else "unknown model"
     trained = f"{format_count(estimate.trainable_params)} of {format_count(estimate.params)} parameters trained"
     method = config.method or "unknown method"
-    return f"{method} of {model} ({trained}) on {estimate.num_accelerators} x {escape(estimate.accelerator)}"
+    return f"{method} of {model} ({trained}) on {estimate.num_accelerators} x {plain(estimate.accelerator)}"
 
 
 def _headlines(estimate: Estimate) -> Table:
@@ -118,13 +118,13 @@ def print_decision(decision: GateDecision) -> None:
     console = Console(soft_wrap=True)
     estimate = decision.estimate
     console.print(
-        f"[{VERDICT_STYLE[decision.verdict]}]{decision.verdict.upper()}[/] {escape(decision.name)}: "
+        f"[{VERDICT_STYLE[decision.verdict]}]{decision.verdict.upper()}[/] {plain(decision.name)}: "
         f"device memory {format_bytes(estimate.memory.peak_device_bytes.p50)} of "
         f"{format_bytes(estimate.memory.usable_bytes)}, {format_duration(estimate.duration_s.p50)}"
         + (f", {format_usd(estimate.cost_usd.p50)}" if estimate.cost_usd else ", cost unknown")
-        + f" on {estimate.num_accelerators} x {escape(estimate.accelerator)}"
+        + f" on {estimate.num_accelerators} x {plain(estimate.accelerator)}"
     )
     for reason in decision.reasons:
-        console.print(f"  [{VERDICT_STYLE[reason.verdict]}]{reason.verdict}[/] {reason.rule}: {escape(reason.message)}")
+        console.print(f"  [{VERDICT_STYLE[reason.verdict]}]{reason.verdict}[/] {reason.rule}: {plain(reason.message)}")
     for change in decision.way_out:
-        console.print(f"  [green]would pass with[/] {escape(change)}")
+        console.print(f"  [green]would pass with[/] {plain(change)}")

@@ -4,6 +4,7 @@ DuckDB is imported inside functions: Prefect keeps flows, and so the names they 
 and DuckDB complains about every object of its own that is alive then.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from planner.warehouse.sql_files import sql_folder
 
 if TYPE_CHECKING:
     import duckdb
+
+PATIENCE_S = 20.0
+"""An ingest between two steps of a weekly job is over by then."""
 
 
 class Warehouse:
@@ -68,14 +72,17 @@ class Warehouse:
 
 @contextmanager
 def connect(path: Path) -> Iterator[Warehouse]:
-    """The warehouse at ``path``, created or migrated where needed. Only one process can have it open."""
+    """The warehouse at ``path``, created or migrated where needed.
+
+    Only one process can have it open: while another has, it is asked for ``PATIENCE_S`` seconds.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WarehouseError(
             f"warehouse {path}: cannot make its folder ({error}). Set FORETUNE_HOME to a folder you may write to"
         ) from error
-    with _opened(path, read_only=False) as db:
+    with _opened(path, read_only=False, patience_s=PATIENCE_S) as db:
         apply_migrations(db, sql_folder() / "migrations")
         yield db
 
@@ -90,20 +97,29 @@ def open_snapshot(path: Path) -> Iterator[Warehouse]:
 
 
 @contextmanager
-def _opened(path: Path, *, read_only: bool) -> Iterator[Warehouse]:
+def _opened(path: Path, *, read_only: bool, patience_s: float = 0.0) -> Iterator[Warehouse]:
     import duckdb
 
-    try:
-        connection = duckdb.connect(str(path), read_only=read_only)
-        connection.execute("set TimeZone = 'UTC'")
-    except duckdb.Error as error:
-        raise _opening_error(path, error) from error
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            connection = duckdb.connect(str(path), read_only=read_only)
+            connection.execute("set TimeZone = 'UTC'")
+            break
+        except duckdb.Error as error:
+            if not _is_locked(error) or time.monotonic() >= give_up:
+                raise _opening_error(path, error) from error
+            time.sleep(0.2)
     warehouse = Warehouse(connection, path)
     del connection
     try:
         yield warehouse
     finally:
         warehouse.close()
+
+
+def _is_locked(error: "duckdb.Error") -> bool:
+    return "could not set lock" in str(error).lower()
 
 
 def _opening_error(path: Path, error: "duckdb.Error") -> WarehouseError:

@@ -35,15 +35,22 @@ UNDERSTOOD_KEY = ("source", "run_id")
 
 
 def understand(db: Warehouse, catalog: Catalog, programme: Programme) -> int:
-    """Interprets what landed and was not interpreted yet into ``training_runs``; the number of runs in it."""
+    """Interprets what landed and was not interpreted yet into ``training_runs``; the number of runs in it.
+
+    A run that several stores hold (one that was moved or copied) is counted once: it is read from the first of the
+    programme's sources that has it, before stores that are no source any more.
+    """
     build_views(db)
     ensure_table(db, "understood", Understood, UNDERSTOOD_KEY)
     rules: dict[str, tuple[HardwareRule, ...]] = {}
     for given in programme.sources:
         name = redact_uri(given.tracking_uri)
         rules[name] = (*rules.get(name, ()), *given.hardware)
-    for (source,) in db.execute("select distinct source from raw_runs order by source"):
-        _understand_source(db, source, catalog, rules.get(source, ()))
+    landed = [source for (source,) in db.execute("select distinct source from raw_runs order by source")]
+    ranks = {name: rank for rank, name in enumerate(rules)}
+    landed.sort(key=lambda source: ranks.get(source, len(ranks)))
+    for rank, source in enumerate(landed):
+        _understand_source(db, source, landed[:rank], catalog, rules.get(source, ()))
     return int(db.execute("select count(*) from training_runs")[0][0])
 
 
@@ -59,13 +66,17 @@ def read_facts(db: Warehouse, source: str, run_ids: Sequence[str]) -> Iterator[R
             yield _facts(row)
 
 
-def _understand_source(db: Warehouse, source: str, catalog: Catalog, rules: tuple[HardwareRule, ...]) -> None:
+def _understand_source(
+    db: Warehouse, source: str, preferred: list[str], catalog: Catalog, rules: tuple[HardwareRule, ...]
+) -> None:
+    elsewhere = "run_id in (select run_id from raw_runs where list_contains(?::varchar[], source))"
+    db.execute(f"delete from training_runs where source = ? and {elsewhere}", (source, preferred))
     interpreter = _fingerprint(catalog, rules)
     waiting = db.execute(
         "select run_id, r.content_hash from raw_runs r left join understood u using (source, run_id) "
-        "left join training_runs t using (source, run_id) where source = ? and (t.run_id is null "
+        f"left join training_runs t using (source, run_id) where source = ? and not {elsewhere} and (t.run_id is null "
         "or u.content_hash is distinct from r.content_hash or u.interpreter is distinct from ?) order by run_id",
-        (source, interpreter),
+        (source, preferred, interpreter),
     )
     for first in range(0, len(waiting), RUNS_PER_QUERY):
         hashes = dict(waiting[first : first + RUNS_PER_QUERY])

@@ -1,6 +1,7 @@
 """The tables that Python writes: name -> row type and key. A new table is one line here."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from planner.calibration.backtest import Prediction
 from planner.calibration.compare import Refusal, RunCost
@@ -41,3 +42,13 @@ def store(db: Warehouse, name: str, rows: Sequence[Frozen], *, complete: bool = 
     row_type, key = TABLES[name]
     ensure_table(db, name, row_type, key)
     return replace_all(db, name, rows, key) if complete else upsert(db, name, rows, key)
+
+
+def store_concluded(db: Warehouse, name: str, rows: Sequence[Frozen], as_of: datetime) -> int:
+    """Makes these the only rows of ``as_of`` in a table keyed by it; the number of rows touched.
+
+    What an earlier run for the same moment concluded about a programme that is planned no more must not stay.
+    """
+    row_type, key = TABLES[name]
+    ensure_table(db, name, row_type, key)
+    return replace_all(db, name, rows, key, "as_of = ?", (as_of,))

@@ -82,12 +82,17 @@ def upsert(db: Warehouse, name: str, rows: Iterable[Row], key: tuple[str, ...]) 
     return touched
 
 
-def replace_all(db: Warehouse, name: str, rows: Sequence[Row], key: tuple[str, ...]) -> int:
-    """Makes the table hold exactly these rows; only those that differ are touched. The number of rows touched."""
+def replace_all(
+    db: Warehouse, name: str, rows: Sequence[Row], key: tuple[str, ...], where: str = "", params: Sequence[Any] = ()
+) -> int:
+    """Makes the table, or its part ``where``, hold exactly these rows; only those that differ are touched.
+
+    The number of rows touched.
+    """
     with db.transaction():
         touched = upsert(db, name, rows, key)
         keep = {tuple(getattr(row, part) for part in key) for row in rows}
-        for values in db.execute(f"select {_listed(key)} from {name}"):
+        for values in db.execute(f"select {_listed(key)} from {name}{f' where {where}' if where else ''}", params):
             if values not in keep:
                 condition = " and ".join(f"{_quoted(part)} = ?" for part in key)
                 db.execute(f"delete from {name} where {condition}", values)

@@ -1,4 +1,4 @@
 -- Every landed run is understood, even if only as unknown. | offending: runs in raw_runs alone
 select r.source, r.run_id
 from raw_runs as r
-anti join training_runs as t using (source, run_id)
+anti join training_runs as t using (run_id)

@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,6 +103,14 @@ def test_a_run_too_dear_for_the_budget_is_blocked_with_both_figures(folder: Path
     assert reason.value > 500
 
 
+def test_a_run_without_a_price_warns_with_the_reason_alone(folder: Path) -> None:
+    words = ("--set", "cluster.provider=nobody", "--set", "cluster.accelerator=h100-sxm-80gb", "--no-log", "--json")
+    decision = GateDecision.model_validate_json(run("gate", "run.yaml", *words).output)
+    (reason,) = (reason for reason in decision.reasons if reason.rule == "price")
+    assert reason.message.startswith("the cost cannot be checked: no accelerator price for")
+    assert "framework" not in reason.message
+
+
 def test_a_warning_fails_only_where_asked(folder: Path) -> None:
     words = ("gate", "run.yaml", "--no-log", "--set", "attention=null")
     assert run(*words).exit_code == 0
@@ -116,7 +127,9 @@ def test_without_a_programme_the_gate_still_checks_memory(folder: Path) -> None:
     [
         (("gate", "missing.yaml"), "missing.yaml: no such file"),
         (("gate", "run.yaml", "--config", "other.yaml"), "other.yaml: no such file"),
-        (("gate", "run.yaml", "--set", "seq_len=null"), "seq_len"),
+        (("gate", "run.yaml", "--set", "seq_len=null"), "run.yaml: seq_len is not known"),
+        (("estimate", "run.yaml", "--set", "cluster=null"), "Set it there or with --set cluster=..."),
+        (("estimate", "run.yaml", "--set", "epochs=null"), "run.yaml: max_steps is not known"),
         (("estimate", "run.yaml", "--set", "model=lama"), "unknown model 'lama'"),
         (("estimate", "run.yaml", "--set", "cluster.count=0"), "cluster.count"),
         (("estimate", "run.yaml", "--set", "micro_batch_size=-4"), "micro_batch_size"),
@@ -125,6 +138,9 @@ def test_without_a_programme_the_gate_still_checks_memory(folder: Path) -> None:
         (("weekly", "--as-of", "next monday"), "YYYY-MM-DD"),
         (("weekly", "--as-of", "2999-01-01"), "future"),
         (("init",), "exists already"),
+        (("init", "run.yaml/folder"), "cannot write into"),
+        (("estimate", "run.yaml", "--html", "missing/page.html"), "cannot be written"),
+        (("estimate", "run.yaml", "--html", "."), "cannot be written"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_2(
@@ -138,6 +154,66 @@ def test_bad_input_is_one_message_and_exit_2(
     printed = capsys.readouterr()
     assert expected in printed.err
     assert "Traceback" not in printed.err
+
+
+def test_a_home_that_nobody_has_is_bad_input(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORETUNE_HOME", "~no-such-user/foretune")
+    assert exit_of(monkeypatch, "gate", "run.yaml") == 2
+    assert "FORETUNE_HOME" in capsys.readouterr().err
+
+
+def test_a_name_can_neither_colour_nor_forge_a_line(folder: Path) -> None:
+    name = r'name="[red]x[/] [/bold] \x1b[31m\nBLOCK y"'
+    printed = run("gate", "run.yaml", "--no-log", "--set", name).output
+    assert "[red]x[/] [/bold]" in printed
+    assert "\x1b" not in printed
+    assert not any(line.startswith("BLOCK") for line in printed.splitlines())
+
+
+def test_a_narrow_terminal_cuts_no_figure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = run("estimate", "run.yaml").output
+    monkeypatch.setenv("COLUMNS", "20")
+    assert run("estimate", "run.yaml").output == wide
+
+
+def test_a_letter_that_the_terminal_lacks_is_written_in_another_way(folder: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = ("gate", "run.yaml", "--no-log", "--set", "name=ü")
+    done = subprocess.run(
+        [sys.executable, "-m", "planner.cli", *words],
+        env={**environment, "PYTHONPATH": str(Path(planner.cli.__file__).parents[2])},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert rb"\xfc" in done.stdout
+
+
+@pytest.mark.parametrize("reason", ["loss=full_logits", "parallelism.zero_stage=0"])
+def test_what_would_pass_does_pass(folder: Path, reason: str) -> None:
+    full = ("--no-log", "--json", "--set", "method=full", "--set", "lora=null", "--set", reason)
+    decision = GateDecision.model_validate_json(run("gate", "run.yaml", *full).output)
+    changes = {
+        "parallelism.zero_stage: 3 (FSDP)": ("parallelism.zero_stage=3",),
+        "cluster.count: 8 with parallelism.zero_stage: 3": ("cluster.count=8", "parallelism.zero_stage=3"),
+    }
+    offered = [change for change in decision.way_out if change in changes]
+    assert offered
+    for change in offered:
+        words = [word for setting in changes[change] for word in ("--set", setting)]
+        assert run("gate", "run.yaml", *full, *words).exit_code == 0
+
+
+def test_the_gate_starts_without_the_libraries_that_take_long_to_load() -> None:
+    slow = ("numpy", "pandas", "scipy", "mlflow", "prefect", "altair")
+    code = f"import sys, planner.cli.session, planner.report.text; print([n for n in {slow} if n in sys.modules])"
+    root = str(Path(planner.cli.__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_typo_in_a_command_suggests_the_right_one(

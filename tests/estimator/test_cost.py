@@ -1,8 +1,11 @@
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 
+from planner.catalog.load import load_catalog
+from planner.domain.accelerator import Cluster
 from planner.domain.estimate import Quantiles
 from planner.domain.price_book import Price, PriceBook
 from planner.estimator.cost import accelerator_quote, cost_of_run, with_compute_hours
@@ -107,3 +110,11 @@ def test_twice_the_hours_double_the_compute_row_only(make_config: Any) -> None:
 
 def test_a_run_without_cost_stays_without() -> None:
     assert with_compute_hours(None, {}, old_hours=HOURS, new_hours=HOURS) == (None, {})
+
+
+@pytest.mark.parametrize("usd", [[2.0], [1.0, 4.0], [5.0, 1.0, 3.0], [1.0, 1.5, 2.5, 2.5, 9.0, 4.0, 3.0]])
+def test_the_price_levels_are_the_quantiles_of_the_prices_that_fit(usd: list[float]) -> None:
+    book = PriceBook(prices=tuple(price(provider=str(place), usd_per_unit=each) for place, each in enumerate(usd)))
+    quote = accelerator_quote(Cluster(accelerator=load_catalog().accelerators["a100-80gb"]), book, DAY).usd
+    assert quote is not None
+    assert [quote.p10, quote.p50, quote.p90] == pytest.approx(list(np.quantile(usd, [0.1, 0.5, 0.9])))

@@ -38,8 +38,21 @@ def test_a_run_without_a_length_is_an_error(make_config: Any) -> None:
 
 @pytest.mark.parametrize("unknown", [{}, UNKNOWN])
 def test_the_three_definitions_of_memory_hold_one_another(make_config: Any, unknown: dict[str, Any]) -> None:
-    memory = estimate_run(make_config(count=4, **unknown)).memory
-    assert memory.peak_allocated_bytes.p50 <= memory.peak_reserved_bytes.p50 <= memory.peak_device_bytes.p50
+    for accelerator in ("a100-80gb", "trn1", "tpu-v5e", "apple-m1-max-32gb"):
+        memory = estimate_run(make_config(count=4, accelerator=accelerator, **unknown)).memory
+        for level in ("p10", "p50", "p90"):
+            allocated, reserved, device = (
+                getattr(peak, level)
+                for peak in (memory.peak_allocated_bytes, memory.peak_reserved_bytes, memory.peak_device_bytes)
+            )
+            assert allocated <= reserved <= device, (accelerator, level)
+
+
+def test_a_run_that_fits_whatever_is_unknown_fits_with_certainty_and_not_more(make_config: Any) -> None:
+    """Weights of alternatives may add up to a rounding error more than 1."""
+    for unknown in ({}, UNKNOWN, {**UNKNOWN, "attention": None}, {**UNKNOWN, "precision": None, "batching": None}):
+        memory = estimate_run(make_config(model="qwen2.5-0.5b", accelerator="cpu-graviton3", **unknown)).memory
+        assert 0.99 < memory.fits_probability <= 1.0
 
 
 def test_breakdowns_add_up_to_their_totals(make_config: Any) -> None:
@@ -141,3 +154,9 @@ def test_every_model_of_the_catalog_can_be_estimated(make_config: Any, name: str
 def test_every_accelerator_of_the_catalog_can_be_estimated(make_config: Any, slug: str) -> None:
     estimate = estimate_run(make_config(accelerator=slug, precision=None))
     assert 0 < estimate.mfu < 1
+
+
+@pytest.mark.parametrize(("accelerator", "is_noted"), [("v100-32gb", True), ("a100-80gb", False)])
+def test_a_format_that_the_accelerator_lacks_is_said(make_config: Any, accelerator: str, is_noted: bool) -> None:
+    notes = estimate_run(make_config(accelerator=accelerator, precision="bf16")).notes
+    assert any("no known speed in bf16" in note for note in notes) == is_noted

@@ -21,6 +21,14 @@ def test_an_unlikely_option_does_not_reach_the_quantiles() -> None:
     assert mixed.p90 < 2.0
 
 
+def test_weights_that_just_reach_a_level_reach_it_in_every_order() -> None:
+    weights = [0.051, 0.034, 0.009, 0.006, 0.9]
+    for order in ([0, 1, 2, 3], [0, 2, 1, 3], [3, 2, 1, 0]):
+        triples = [(float(place + 1),) * 3 for place in order] + [(100.0, 100.0, 100.0)]
+        mixed = mix([weights[place] for place in order] + [0.9], [(a, b, c) for a, b, c in triples])
+        assert mixed.p10 == 4.0
+
+
 def test_the_outer_quantiles_are_near_those_of_the_sampled_mixture() -> None:
     random = np.random.default_rng(1)
     samples = np.concatenate(

@@ -1,3 +1,5 @@
+import logging
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -6,6 +8,7 @@ import pytest
 
 from flows.forecast_weekly import forecast_weekly
 from flows.ingest_runs import ingest_runs
+from flows.log import LOGGER_NAME
 from planner.domain.calibration import Calibration
 from planner.errors import StoreError
 from planner.warehouse.connection import connect, open_snapshot
@@ -86,3 +89,67 @@ def test_a_missing_store_is_one_error_and_writes_no_rows(programme: Path) -> Non
     with pytest.raises(StoreError, match=r"mlflow\.db"):
         ingest_runs(programme)
     assert dump(programme.parent)["raw_runs"] == []
+
+
+def test_a_planned_update_that_was_renamed_leaves_no_rows_of_its_old_name_for_the_same_moment(programme: Path) -> None:
+    forecast_weekly(programme, MONDAY)
+    programme.write_text(
+        programme.read_text()
+        .replace("- name: faq-bot ", "- name: faq-helper ")
+        .replace("- name: faq-bot\n", "- name: faq-helper\n    experiment: faq-bot\n")
+    )
+    forecast_weekly(programme, MONDAY)
+    with open_snapshot(programme.parent / ".foretune" / "snapshot.duckdb") as snapshot:
+        weeks = read_table(snapshot, "weekly_forecast", "resource = 'cost_usd'")
+        cadences = {row["programme"] for row in read_table(snapshot, "update_cadence")}
+    named = {row["programme"] for row in weeks}
+    assert "faq-helper" in named & cadences
+    assert "faq-bot" not in named | cadences
+    together = sum(row["mean"] for row in weeks if row["programme"] == "all")
+    assert together == pytest.approx(sum(row["mean"] for row in weeks if row["programme"] != "all"))
+
+
+def test_predictions_of_a_past_monday_do_not_depend_on_how_many_runs_came_later(
+    programme: Path, replayed: Path
+) -> None:
+    earlier = MONDAY - timedelta(weeks=3)
+    forecast_weekly(programme, earlier)
+    knows_all = dump(programme.parent)["predictions"]
+    with sqlite3.connect(programme.parent / "mlflow.db") as store:
+        (later,) = zip(
+            *store.execute("select run_uuid from runs where start_time >= ?", (earlier.timestamp() * 1000,)),
+            strict=True,
+        )
+        store.executemany(
+            "update runs set status = 'RUNNING', end_time = null where run_uuid = ?", [(run,) for run in later]
+        )
+    store.close()
+    forecast_weekly(programme, earlier)
+    assert dump(programme.parent)["predictions"] == knows_all != []
+
+
+def test_a_store_named_by_two_sources_is_read_once_and_the_next_time_only_what_is_new(
+    programme: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    programme.write_text(
+        "name: twice\nsources:\n"
+        "  - {tracking_uri: 'sqlite:///mlflow.db', experiments: [code-*]}\n"
+        "  - {tracking_uri: 'sqlite:///mlflow.db', experiments: ['*-bot']}\n"
+    )
+    with caplog.at_level(logging.INFO, logger=LOGGER_NAME):
+        first = ingest_runs(programme)
+        assert ingest_runs(programme) == first
+    read = [int(message.split()[1]) for message in caplog.messages if "runs read" in message]
+    assert len(read) == 2
+    assert read[0] == first
+    assert read[1] < first
+
+
+def test_history_is_priced_as_the_forecast_is_so_that_past_and_planned_cost_compare(programme: Path) -> None:
+    forecast_weekly(programme, MONDAY)
+    with connect(programme.parent / ".foretune" / "warehouse.duckdb") as db:
+        rows = db.execute(
+            "select distinct accelerator, round(list_cost_usd / accelerator_hours, 6) from run_costs "
+            "where accelerator in ('l40s-48gb', 'h200-sxm-141gb') order by 1"
+        )
+    assert rows == [("h200-sxm-141gb", 3.8), ("l40s-48gb", 0.7)]

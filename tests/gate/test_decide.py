@@ -112,6 +112,17 @@ def test_a_duration_whose_median_is_too_long_blocks_and_whose_tail_is_too_long_w
         assert decision.reasons[0].limit == limit_s
 
 
+def test_a_chance_below_the_blocking_limit_blocks_even_where_the_limit_of_warnings_lies_lower() -> None:
+    policy = GatePolicy(min_fits_probability=0.99, warn_fits_probability=0.5)
+    assert gate(estimate(fits=0.7), policy=policy).verdict == "block"
+    assert gate(estimate(fits=0.995), policy=policy).verdict == "allow"
+
+
+def test_what_is_left_of_the_month_is_named_in_the_reason() -> None:
+    decision = gate(estimate(cost_usd=Quantiles(p10=1.0, p50=5.0, p90=20.0)), remaining_month_usd=2.0)
+    assert "costs 5.00 USD (p90 20.00 USD), left of the month's budget: 2.00 USD" in decision.reasons[0].message
+
+
 def test_every_broken_rule_is_a_reason_and_blocking_ones_come_first() -> None:
     decision = gate(
         estimate(fits=0.1, cost_usd=Quantiles(p10=1.0, p50=5.0, p90=20.0), unknowns=("attention",)),

@@ -73,6 +73,26 @@ def test_marts_show_nothing_that_started_later_than_they_are_made_for(db: Wareho
         assert db.execute(f"select count(*) from {mart}") == [(0,)], mart
 
 
+def test_spend_of_a_past_moment_leaves_out_runs_that_ended_later(db: Warehouse) -> None:
+    before = training_run("before", datetime(2026, 11, 2, 9, tzinfo=UTC))
+    across = training_run(
+        "across", datetime(2026, 11, 23, 23, tzinfo=UTC), ended_at=datetime(2026, 11, 24, 1, tzinfo=UTC)
+    )
+    built(db, before, across, costs=(cost(before, 1.0, 5.0), cost(across, 2.0, 7.0)))
+    assert db.execute("select month, list_cost_usd from monthly_spend") == [(date(2026, 11, 1), 5.0)]
+
+
+def test_marts_built_again_are_equal_to_the_last_bit(db: Warehouse) -> None:
+    at = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    runs = [training_run(f"{number:04d}", at, experiment=f"e{number % 50}") for number in range(3000)]
+    costs = tuple(cost(run, 0.1 + number / 7, 0.1 + number / 3) for number, run in enumerate(runs))
+    found = set()
+    for _ in range(5):
+        built(db, *runs, costs=costs)
+        found.add(repr(db.execute("select * from weekly_demand") + db.execute("select * from monthly_spend")))
+    assert len(found) == 1
+
+
 def test_history_has_one_row_a_run_with_its_configuration_in_columns(db: Warehouse) -> None:
     run = training_run(
         "a",
@@ -123,6 +143,7 @@ def test_checks_name_the_rows_that_break_them(db: Warehouse) -> None:
     land(db, "t", [[run._replace(end_ms=None)]])
     db.execute("insert into raw_runs select * from raw_runs where source = 't'")
     db.execute("insert into raw_params values ('s', 'gone', 'k', 'v')")
+    store(db, "training_runs", [training_run("r2", None), training_run("r2", None, source="t")])
     build(db, time_zone="UTC", as_of=NOW)
     found = run_checks(db)
     assert found.keys() == {

@@ -1,6 +1,9 @@
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -19,18 +22,24 @@ def test_times_are_utc_whatever_the_machine_says(db: Warehouse) -> None:
     assert db.execute("select make_timestamptz(0)::varchar") == [("1970-01-01 00:00:00+00",)]
 
 
-def test_a_warehouse_in_use_by_another_process_says_what_to_do(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
+@contextmanager
+def opened_elsewhere(path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Another process has the warehouse open until it is told to go on."""
     script = (
         "import sys\nfrom pathlib import Path\nfrom planner.warehouse.connection import connect\n"
         f"with connect(Path({str(path)!r})) as db:\n    print('open', flush=True)\n    sys.stdin.read()\n"
     )
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root
-    ) as other:
+    words = [sys.executable, "-c", script]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"open\n"
+        yield other
+
+
+def test_a_warehouse_in_use_by_another_process_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.warehouse.connection.PATIENCE_S", 0.3)
+    path = tmp_path / "warehouse.duckdb"
+    with opened_elsewhere(path) as other:
         with (
             pytest.raises(WarehouseError, match=r"warehouse\.duckdb is in use by another process: wait"),
             connect(path),
@@ -39,6 +48,15 @@ def test_a_warehouse_in_use_by_another_process_says_what_to_do(tmp_path: Path) -
         other.communicate()
     with connect(path):
         pass
+
+
+def test_a_warehouse_that_another_process_lets_go_of_soon_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with opened_elsewhere(path) as other:
+        assert other.stdin is not None
+        Timer(0.5, other.stdin.close).start()
+        with connect(path) as db:
+            assert db.execute("select count(*) from raw_runs") == [(0,)]
 
 
 def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:

@@ -248,8 +248,8 @@ def test_hostile_runs_become_rows_that_say_what_is_unknown(db: Warehouse, make_r
 
 
 def test_hardware_rules_of_a_source_apply_to_its_runs_alone(db: Warehouse, make_run: MakeRun) -> None:
-    for source in ("sqlite:///a.db", "sqlite:///b.db"):
-        land(db, source, [[make_run(1, params={"per_device_train_batch_size": "4"})]])
+    for number, source in enumerate(("sqlite:///a.db", "sqlite:///b.db")):
+        land(db, source, [[make_run(number, params={"per_device_train_batch_size": "4"})]])
     rules = [{"experiments": "ch*", "cluster": {"accelerator": "h100-sxm-80gb", "count": 8}}]
     understand(db, load_catalog(), programme("sqlite:///a.db", hardware=rules))
     clusters = {run.source: run.config.cluster for run in read(db, "training_runs", TrainingRun)}
@@ -264,7 +264,7 @@ def test_facts_are_read_in_parts_without_gap_or_double(
 ) -> None:
     monkeypatch.setattr("planner.warehouse.facts.RUNS_PER_QUERY", 2)
     land(db, "a", [[make_run(n) for n in range(5)]])
-    land(db, "b", [[make_run(n) for n in range(2, 5)]])
+    land(db, "b", [[make_run(n) for n in range(12, 15)]])
     assert understand(db, load_catalog(), programme("a")) == 8
 
 

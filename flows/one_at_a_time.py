@@ -1,0 +1,30 @@
+"""One weekly job a folder: two at once would take turns in the warehouse and publish each other's half."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from planner.errors import WarehouseError
+
+
+@contextmanager
+def one_at_a_time(home: Path) -> Iterator[None]:
+    """Holds ``weekly.lock`` in foretune's folder; the system lets go of it even when the process is killed.
+
+    Raises WarehouseError where another process holds it.
+    """
+    path = home / "weekly.lock"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        file = path.open("a")
+    except OSError as error:
+        raise WarehouseError(
+            f"cannot write {path} ({error}): set FORETUNE_HOME to a folder you may write to"
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WarehouseError(f"another weekly job is at work in {home}: wait until it has finished") from error
+        yield
