@@ -18,6 +18,7 @@ COMMANDS = {
     "ingest": "planner.cli.ingest",
     "estimate": "planner.cli.estimate",
     "gate": "planner.cli.gate",
+    "dataset": "planner.cli.dataset",
     "forecast": "planner.cli.forecast",
     "drift": "planner.cli.drift",
     "history": "planner.cli.history",
