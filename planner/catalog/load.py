@@ -1,4 +1,4 @@
-"""Reads the CSV catalogs. The only place where GiB, GB/s and TFLOP/s of a data sheet become base units."""
+"""Reads the CSV catalogs. The only place where GiB, GB/s, Gbit/s and TFLOP/s of a data sheet become base units."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
@@ -8,10 +8,12 @@ from importlib.resources import files
 from typing import TypeVar
 
 from planner.domain.accelerator import Accelerator
+from planner.domain.cpu import Cpu
+from planner.domain.instance_type import InstanceType
 from planner.domain.model_spec import ModelSpec
 from planner.domain.price_book import Price, PriceBook
 from planner.errors import PlannerError, UnknownNameError
-from planner.units import GB, GIB, TERA
+from planner.units import GB, GIB, GIGA, TERA
 
 Entry = TypeVar("Entry")
 
@@ -24,6 +26,9 @@ class Catalog:
     """Everything foretune knows without having measured it."""
 
     accelerators: dict[str, Accelerator]
+    """CPUs among them, each as one host."""
+    cpus: dict[str, Cpu]
+    instances: tuple[InstanceType, ...]
     models: dict[str, ModelSpec]
     model_by_hub_id: dict[str, str]
     """Hugging Face id in lower case (``meta-llama/llama-3.1-8b``) -> name of the model."""
@@ -83,6 +88,32 @@ def _accelerator(row: dict[str, str]) -> Accelerator:
     )
 
 
+def _cpu(row: dict[str, str]) -> Cpu:
+    dtypes = {dtype: f"{dtype}_flop_per_cycle" for dtype in ("fp32", "bf16", "fp16")}
+    converted = ("clock_ghz", "memory_gib", "memory_bandwidth_gb_s", *dtypes.values())
+    return Cpu.model_validate(
+        {
+            **_given(row, converted),
+            "flop_per_cycle": {dtype: row[column] for dtype, column in dtypes.items() if row[column]},
+            "clock_hz": float(row["clock_ghz"]) * GIGA,
+            "memory_bytes": float(row["memory_gib"]) * GIB,
+            "memory_bandwidth_bytes_per_s": float(row["memory_bandwidth_gb_s"]) * GB,
+        }
+    )
+
+
+def _instance(row: dict[str, str]) -> InstanceType:
+    nvme, network = row["local_nvme_gb"], row["network_gbit_s"]
+    return InstanceType.model_validate(
+        {
+            **_given(row, ("host_memory_gib", "local_nvme_gb", "network_gbit_s")),
+            "host_memory_bytes": float(row["host_memory_gib"]) * GIB,
+            "local_nvme_bytes": float(nvme) * GB if nvme else None,
+            "network_bytes_per_s": float(network) * GIGA / 8 if network else None,
+        }
+    )
+
+
 def _model(row: dict[str, str]) -> ModelSpec:
     return ModelSpec.model_validate(_given(row, MODEL_SOURCES))
 
@@ -90,8 +121,12 @@ def _model(row: dict[str, str]) -> ModelSpec:
 @cache
 def load_catalog() -> Catalog:
     """The catalogs that foretune ships, read once per process."""
+    cpus = _keyed("cpus.csv", "slug", _cpu)
     return Catalog(
-        accelerators=_keyed("accelerators.csv", "slug", _accelerator),
+        accelerators=_keyed("accelerators.csv", "slug", _accelerator)
+        | {slug: cpu.as_accelerator() for slug, cpu in cpus.items()},
+        cpus=cpus,
+        instances=tuple(_instance(row) for row in _rows("instances.csv")),
         models=_keyed("models.csv", "name", _model),
         model_by_hub_id={row["hf_id"].lower(): row["name"] for row in _rows("models.csv") if row["hf_id"]},
         prices=PriceBook(prices=tuple(Price.model_validate(_given(row)) for row in _rows("prices.csv"))),
