@@ -14,6 +14,7 @@ HOUR_S = 3600.0
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 MONTH_S = 365.25 / 12 * DAY_S
+KWH_J = KILO * HOUR_S
 
 
 def format_bytes(size_bytes: float) -> str:
@@ -43,3 +44,15 @@ def format_count(count: float) -> str:
         if abs(count) >= scale:
             return f"{count / scale:.3g} {unit}"
     return f"{count:.3g}"
+
+
+def format_energy(energy_j: float) -> str:
+    """Joules for people: ``format_energy(7.2e6)`` is ``'2.00 kWh'``."""
+    kwh = energy_j / KWH_J
+    return f"{kwh:,.2f} kWh" if abs(kwh) < 100 else f"{kwh:,.0f} kWh"
+
+
+def format_mass(mass_g: float) -> str:
+    """Grams for people: ``format_mass(1500)`` is ``'1.50 kg'``."""
+    kg = mass_g / KILO
+    return f"{kg:,.2f} kg" if abs(kg) < 100 else f"{kg:,.0f} kg"

@@ -61,6 +61,20 @@ def _keyed(file_name: str, key: str, build: Callable[[dict[str, str]], Entry]) -
     return entries
 
 
+def _prices() -> tuple[Price, ...]:
+    """Prices with how their provider rounds time, where it is known."""
+    rounding = {
+        row["provider"]: {name: row[name] for name in ("billing_increment_s", "billing_minimum_s")}
+        for row in _rows("billing.csv")
+    }
+    return tuple(
+        Price.model_validate({**rounding.get(row["provider"], {}), **_given(row)})
+        if row["resource"] == "accelerator"
+        else Price.model_validate(_given(row))
+        for row in _rows("prices.csv")
+    )
+
+
 def _given(row: dict[str, str], without: tuple[str, ...] = ()) -> dict[str, str]:
     return {key: value for key, value in row.items() if value != "" and key not in without}
 
@@ -129,5 +143,5 @@ def load_catalog() -> Catalog:
         instances=tuple(_instance(row) for row in _rows("instances.csv")),
         models=_keyed("models.csv", "name", _model),
         model_by_hub_id={row["hf_id"].lower(): row["name"] for row in _rows("models.csv") if row["hf_id"]},
-        prices=PriceBook(prices=tuple(Price.model_validate(_given(row)) for row in _rows("prices.csv"))),
+        prices=PriceBook(prices=_prices()),
     )

@@ -22,6 +22,7 @@ COMMANDS = {
     "drift": "planner.cli.drift",
     "history": "planner.cli.history",
     "catalog": "planner.cli.catalog",
+    "prices": "planner.cli.prices",
     "schema": "planner.cli.schema",
     "serve": "planner.cli.serve",
     "dashboard": "planner.cli.dashboard",

@@ -28,7 +28,7 @@ PREFIX = "planner."
 WHOLE = f"{PREFIX}run_config"
 CLUSTER_NAMES = {
     "accelerator": "accelerator", "num_accelerators": "count",
-    **{name: name for name in Cluster.model_fields if name not in ("accelerator", "count")},
+    **{name: name for name in Cluster.model_fields if name not in ("accelerator", "count", "owned", "power")},
 }  # fmt: skip
 NESTED_NAMES = {
     **{f"lora_{part}": f"lora.{part}" for part in Lora.model_fields},
