@@ -1,5 +1,7 @@
 """Units: one base unit per quantity inside (bytes, seconds, FLOP, USD), people's units only at the edges."""
 
+from decimal import Decimal
+
 KIB = 1024
 MIB = 1024**2
 GIB = 1024**3
@@ -33,9 +35,15 @@ def format_duration(duration_s: float) -> str:
     return f"{duration_s:.3g} s"
 
 
+def in_cents(amount_usd: float | Decimal) -> Decimal:
+    """Dollars as they are paid: ``in_cents(0.125)`` is ``Decimal('0.12')``; half a cent goes to the even one."""
+    exact = amount_usd if isinstance(amount_usd, Decimal) else Decimal(repr(float(amount_usd)))
+    return exact.quantize(Decimal("0.01")) + 0
+
+
 def format_usd(amount_usd: float) -> str:
     """Dollars for people: cents under 100 USD, whole dollars above."""
-    return f"{amount_usd:,.2f} USD" if abs(amount_usd) < 100 else f"{amount_usd:,.0f} USD"
+    return f"{in_cents(amount_usd):,.2f} USD" if abs(amount_usd) < 100 else f"{amount_usd:,.0f} USD"
 
 
 def format_count(count: float) -> str:
