@@ -17,25 +17,23 @@ with runs as (
 lines as (
     select * from stg_bill_lines where is_usage
 ),
-candidates as (
-    select l.line_id, r.run_id, 1 as match_rank, r.start_ms, r.end_ms from lines as l join runs as r on r.run_id = l.tag_value
+named as (
+    select run_id, 1 as match_rank, run_id as tag_value, start_ms, end_ms from runs
     union all
-    select l.line_id, r.run_id, 2, r.start_ms, r.end_ms from lines as l join runs as r on r.name = l.tag_value
+    select run_id, 2, name, start_ms, end_ms from runs
     union all
-    select l.line_id, r.run_id, 3, r.start_ms, r.end_ms from lines as l join runs as r on r.experiment = l.tag_value
+    select run_id, 3, experiment, start_ms, end_ms from runs
 ),
 at_work as (
     select
-        c.line_id,
-        c.run_id,
-        min(c.match_rank) as match_rank,
-        any_value(
-            greatest(least(c.end_ms, l.charge_end_ms) - greatest(c.start_ms, l.charge_start_ms), 0)
-        ) as overlap_ms
-    from candidates as c
-    join lines as l using (line_id)
-    where c.start_ms - 3600000 < l.charge_end_ms and c.end_ms + 3600000 > l.charge_start_ms
-    group by c.line_id, c.run_id
+        l.line_id,
+        n.run_id,
+        min(n.match_rank) as match_rank,
+        any_value(greatest(least(n.end_ms, l.charge_end_ms) - greatest(n.start_ms, l.charge_start_ms), 0)) as overlap_ms
+    from lines as l
+    join named as n
+        on n.tag_value = l.tag_value and n.start_ms - 3600000 < l.charge_end_ms and n.end_ms + 3600000 > l.charge_start_ms
+    group by l.line_id, n.run_id
 ),
 best as (
     select * from at_work
