@@ -17,7 +17,11 @@ from planner.domain.programme import Programme
 WARNED = 4
 
 
-@click.group(name="prices", short_help="Check prices for what is stale, missing or mixed up.")
+@click.group(
+    name="prices",
+    short_help="Check prices for what is stale, missing or mixed up.",
+    epilog="\b\nExample:\n  foretune prices check our-prices.csv",
+)
 def command() -> None:
     """Prices: those that foretune ships, and those of your own file (`prices:` in foretune.yaml)."""
 

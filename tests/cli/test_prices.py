@@ -44,6 +44,27 @@ def test_findings_are_printed_with_their_lines_and_may_fail(tmp_path: Path, monk
     assert run("prices", "check", "ours.csv", "--fail-on", "warn").exit_code == 4
 
 
+def test_machines_of_ones_own_are_priced_as_the_template_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("init").exit_code == 0
+    programme = tmp_path / "foretune.yaml"
+    lines = programme.read_text().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("# - name: own-rack"))
+    lines[start : start + 7] = [line.replace("#", " ", 1) for line in lines[start : start + 7]]
+    programme.write_text("\n".join(lines))
+    printed = run("estimate", "run.yaml", "--set", "cluster.accelerator=l40s-48gb", "--json")
+    assert printed.exit_code == 0, printed.exception
+    estimate = json.loads(printed.output)
+    rows = estimate["cost_breakdown_usd"]
+    assert {"capital", "space", "power"} <= set(rows)
+    hours = estimate["duration_s"]["p50"] / 3600 * 4
+    assert rows["capital"] == pytest.approx(9000 / (4 * 8766 * 0.6) * hours)
+    assert rows["power"] == pytest.approx(estimate["power_w"]["p50"] / 1000 * 0.15 * hours / 4)
+    shown = run("estimate", "run.yaml", "--set", "cluster.accelerator=l40s-48gb").output
+    assert "kWh" in shown
+    assert "CO2e" in shown
+
+
 def test_the_programmes_own_file_is_checked_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("init").exit_code == 0
