@@ -46,9 +46,9 @@ def command(files: tuple[Path, ...], tag_keys: tuple[str, ...], usd_columns: boo
 
     catalog = load_catalog()
     programme = load_programme(config_path, catalog)
-    bill = read_bill(tuple(bill_files(files)), tag_keys, usd_columns=usd_columns)
+    bill = read_bill(bill_files(files), tag_keys, usd_columns=usd_columns)
     with connect(read_settings(os.environ, config_path).warehouse_path) as db:
-        landed = land_bill(db, bill.lines)
+        landed = land_bill(db, bill.lines, bill.days)
         understand(db, catalog, programme)
         found = matched(db, bill.lines)
     click.echo(f"{bill.num_rows:,} charges read, {landed.num_lines:,} of them tagged {' or '.join(tag_keys)}")

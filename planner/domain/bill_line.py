@@ -1,5 +1,6 @@
 """One charge of a cloud bill as FOCUS 1.2 names it (focus.finops.org), matched to nothing yet."""
 
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -30,3 +31,12 @@ class BillLine(NamedTuple):
     contracted_cost_usd: Decimal | None
     tag_key: str
     tag_value: str
+
+
+class BillDay(NamedTuple):
+    """What a bill holds whole: a later export of the same day takes the place of an earlier one."""
+
+    provider: str
+    billing_account: str
+    charge_day: date
+    """In UTC."""

@@ -1,13 +1,14 @@
 """Reads cloud bills in the FOCUS format (1.0 to 1.2, CSV or Parquet): the charges that bear a tag."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from planner.domain.bill_line import BillLine
+from planner.domain.bill_line import BillDay, BillLine
 from planner.errors import BillError
 from planner.sources.bill_columns import read_columns
 from planner.sources.bill_tags import find_tag
@@ -17,6 +18,7 @@ MAX_COST = Decimal(10) ** 9
 """USD of one charge; more is a slip of a column."""
 MAX_PERIOD_MS = 3 * 366 * 86_400_000
 MAX_TEXT = 500
+SUFFIXES = (".csv", ".csv.gz", ".parquet")
 PLACES = Decimal(1).scaleb(-10)
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -38,6 +40,8 @@ class Bill:
     """What the files of one export hold."""
 
     lines: list[BillLine] = field(default_factory=list)
+    days: set[BillDay] = field(default_factory=set)
+    """Every day that the files have charges of, tagged or not."""
     num_rows: int = 0
     untagged_usd: Decimal = Decimal(0)
     """BilledCost of charges in USD without the tag: not imported."""
@@ -62,6 +66,9 @@ def read_bill(paths: Sequence[Path], tag_keys: Sequence[str], *, usd_columns: bo
     for path in paths:
         for number, row in enumerate(read_columns(path, required, optional), start=1):
             bill.num_rows += 1
+            day = _day(row.get("ProviderName"), row.get("BillingAccountId"), row["ChargePeriodStart"])
+            if day is not None:
+                bill.days.add(day)
             found = find_tag(row["Tags"], tag_keys)
             place = f"{path} row {number}"
             if found is None:
@@ -158,20 +165,30 @@ def _moment(value: Any, place: str, column: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
+@lru_cache(maxsize=4096)
+def _day(provider: Any, account: Any, start: Any) -> BillDay | None:
+    """None where the start is no time."""
+    try:
+        moment = datetime.fromtimestamp(_moment(start, "", "") / 1000, tz=UTC)
+    except BillError:
+        return None
+    return BillDay(_text(provider) or "", _text(account) or "", moment.date())
+
+
 def _text(value: Any) -> str | None:
     text = "" if value is None else str(value).strip()
     return text[:MAX_TEXT] or None
 
 
-def bill_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files themselves, and those of folders, in order."""
+def bill_files(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The files themselves and those of folders, in order, each once."""
+    found: dict[Path, Path] = {}
     for path in paths:
+        inside = [path]
         if path.is_dir():
-            found = sorted(
-                p for p in path.rglob("*") if p.is_file() and p.name.endswith((".csv", ".csv.gz", ".parquet"))
-            )
-            if not found:
-                raise BillError(f"{path}: holds no .csv, .csv.gz or .parquet file")
-            yield from found
-        else:
-            yield path
+            inside = sorted(p for p in path.rglob("*") if p.is_file() and p.name.endswith(SUFFIXES))
+            if not inside:
+                raise BillError(f"{path}: holds no file that ends with {' or '.join(SUFFIXES)}")
+        for file in inside:
+            found.setdefault(file.resolve(), file)
+    return tuple(found.values())

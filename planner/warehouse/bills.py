@@ -2,17 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from planner.domain.bill_line import BillLine
+from planner.domain.bill_line import BillDay, BillLine
 from planner.warehouse.connection import Warehouse
-
-KEY = ("provider", "billing_account", "charge_day")
-"""An import replaces what is there for these: exports of a month to date hold its earlier days again."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +40,22 @@ class Matched:
     num_unmatched: int
 
 
-def land_bill(db: Warehouse, lines: Sequence[BillLine]) -> LandedBill:
-    """Writes the lines in one transaction, in place of those of the same provider, account and day.
+def land_bill(db: Warehouse, lines: Sequence[BillLine], days: Collection[BillDay]) -> LandedBill:
+    """Writes the lines in one transaction, in place of everything that is there for ``days``.
 
-    Landing the same lines again changes nothing.
+    Exports of a month to date hold its earlier days again. Landing the same lines again changes nothing.
     """
-    if not lines:
-        return LandedBill(0, 0, ())
-    batch = _arrow(lines)
     with db.transaction():
-        db.insert("create or replace temp table new_bill_lines as select * from batch", batch)
-        same = " and ".join(f"o.{column} = n.{column}" for column in KEY)
-        days = f"exists (select 1 from new_bill_lines n where {same})"
-        replaced = db.execute(f"select source_file, count(*) from raw_bill_lines o where {days} group by source_file")
-        db.execute(f"delete from raw_bill_lines o where {days}")
-        names = ", ".join(batch.column_names)
-        db.execute(f"insert into raw_bill_lines ({names}) select {names} from new_bill_lines")
-        db.execute("drop table new_bill_lines")
+        db.insert("create or replace temp table billed_days as select * from batch", _days(days))
+        same = " and ".join(f"o.{column} = n.{column}" for column in BillDay._fields)
+        again = f"exists (select 1 from billed_days n where {same})"
+        replaced = db.execute(f"select source_file, count(*) from raw_bill_lines o where {again} group by source_file")
+        db.execute(f"delete from raw_bill_lines o where {again}")
+        db.execute("drop table billed_days")
+        if lines:
+            batch = _arrow(lines)
+            names = ", ".join(batch.column_names)
+            db.insert(f"insert into raw_bill_lines ({names}) select {names} from batch", batch)
     new_files = {line.source_file for line in lines}
     others = tuple(sorted(name for name, _ in replaced if name not in new_files))
     return LandedBill(len(lines), sum(count for _, count in replaced), others)
@@ -108,6 +104,15 @@ def _ids(lines: Sequence[BillLine]) -> list[str]:
         seen[line] += 1
         ids.append(hashlib.sha256(repr((*line, seen[line])).encode()).hexdigest()[:32])
     return ids
+
+
+def _days(days: Collection[BillDay]) -> Any:
+    import pyarrow as pa
+
+    kinds = (pa.string(), pa.string(), pa.date32())
+    columns = zip(*sorted(days), strict=True) if days else ((), (), ())
+    arrays = [pa.array(list(values), type=kind) for values, kind in zip(columns, kinds, strict=True)]
+    return pa.table(arrays, names=list(BillDay._fields))
 
 
 def _day(moment_ms: int) -> date:

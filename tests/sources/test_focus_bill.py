@@ -1,7 +1,7 @@
 import gzip
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -169,8 +169,14 @@ def test_what_is_no_bill_says_what_it_lacks(tmp_path: Path) -> None:
 def test_a_folder_is_all_parts_of_an_export(write: Write, tmp_path: Path) -> None:
     parts = [write({}, name="part-1.csv"), write({}, name="part-0.csv.gz")]
     (tmp_path / "manifest.json").write_text("{}")
-    assert list(bill_files([tmp_path])) == sorted(parts)
-    assert len(read_bill(list(bill_files([tmp_path])), ["run_id"]).lines) == 2
+    assert list(bill_files([tmp_path, *parts])) == sorted(parts)
+    assert len(read_bill(bill_files([tmp_path]), ["run_id"]).lines) == 2
     (tmp_path / "nothing").mkdir()
     with pytest.raises(BillError, match="holds no"):
-        list(bill_files([tmp_path / "nothing"]))
+        bill_files([tmp_path / "nothing"])
+
+
+def test_a_bill_names_every_day_it_has_charges_of(write: Write) -> None:
+    later = {"ChargePeriodStart": "2026-11-01T23:30:00-02:00", "ChargePeriodEnd": "2026-11-02T02:00:00Z", "Tags": ""}
+    bill = read_bill([write({}, later, {"ChargePeriodStart": "no time", "Tags": ""})], ["run_id"])
+    assert {day.charge_day for day in bill.days} == {date(2026, 10, 31), date(2026, 11, 2)}

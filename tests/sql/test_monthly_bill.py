@@ -41,7 +41,7 @@ def test_a_month_ends_at_midnight_of_the_programmes_zone(
 ) -> None:
     last_hour = datetime(2026, 10, 31, 23, tzinfo=UTC)
     first_hour = datetime(2026, 11, 1, 0, tzinfo=UTC)
-    land_bill(db, [charge(last_hour, "1"), charge(first_hour, "2")])
+    land_bill(db, [charge(last_hour, "1"), charge(first_hour, "2")], ())
     assert months(db, time_zone) == expected
 
 
@@ -56,7 +56,7 @@ def test_a_month_says_what_is_billed_what_it_cost_and_what_belongs_to_runs(db: W
         charge(start, "9", charge_category="Purchase"),
         charge(datetime(2026, 12, 20, tzinfo=UTC), "50"),
     ]
-    land_bill(db, lines)
+    land_bill(db, lines, ())
     build(db, time_zone="UTC", as_of=NOW)
     assert db.rows("select * from monthly_bill") == [
         {

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -7,11 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planner.catalog.load import load_catalog
-from planner.domain.bill_line import BillLine
+from planner.domain.bill_line import BillDay, BillLine
 from planner.domain.programme import Programme
 from planner.domain.raw_run import RawRun
 from planner.domain.training_run import TrainingRun
-from planner.warehouse.bills import bills_of_runs, land_bill, matched
+from planner.warehouse.bills import LandedBill, bills_of_runs, land_bill, matched
 from planner.warehouse.build import build_views, run_checks
 from planner.warehouse.connection import Warehouse
 from planner.warehouse.facts import understand
@@ -59,9 +60,20 @@ def run(make_run: MakeRun) -> MakeRun:
     return make
 
 
+def days_of(lines: Sequence[BillLine]) -> set[BillDay]:
+    return {
+        BillDay(line.provider, line.billing_account, datetime.fromtimestamp(line.charge_start_ms / 1000, UTC).date())
+        for line in lines
+    }
+
+
+def land_all(db: Warehouse, lines: Sequence[BillLine]) -> LandedBill:
+    return land_bill(db, lines, days_of(lines))
+
+
 def costs(db: Warehouse, *lines: BillLine) -> dict[str, float]:
     numbered = [line._replace(source_row=number) for number, line in enumerate(lines)]
-    land_bill(db, numbered)
+    land_all(db, numbered)
     build_views(db)
     return {run_id: bill.cost_usd for run_id, bill in bills_of_runs(db).items()}
 
@@ -129,20 +141,28 @@ def test_corrections_count_and_less_than_nothing_is_no_cost(db: Warehouse, run: 
 
 def test_landing_a_bill_again_changes_nothing(db: Warehouse, run: MakeRun, dump: Dump) -> None:
     lines = [charge("a"), charge("a"), charge("a", hours=(30, 31), source_row=2)]
-    land_bill(db, lines)
+    land_all(db, lines)
     before = dump(db)
-    landed = land_bill(db, lines)
+    landed = land_all(db, lines)
     assert (landed.num_lines, landed.num_replaced, landed.replaced_files) == (3, 3, ())
     assert dump(db) == before
 
 
 def test_a_later_export_of_the_month_takes_the_place_of_its_days_alone(db: Warehouse) -> None:
-    land_bill(db, [charge("a", hours=(0, 1)), charge("a", hours=(24, 25)), charge("a", provider="GCP")])
-    landed = land_bill(db, [charge("a", "11", hours=(24, 25), source_file="later.csv")])
+    land_all(db, [charge("a", hours=(0, 1)), charge("a", hours=(24, 25)), charge("a", provider="GCP")])
+    landed = land_all(db, [charge("a", "11", hours=(24, 25), source_file="later.csv")])
     assert (landed.num_replaced, landed.replaced_files) == (1, ("bill.csv",))
     rows = db.execute("select provider, charge_start_ms, billed_cost_usd from raw_bill_lines order by all")
     assert [(provider, float(usd)) for provider, _, usd in rows] == [("AWS", 10.0), ("AWS", 11.0), ("GCP", 10.0)]
-    assert land_bill(db, []).num_lines == 0
+    assert land_all(db, []).num_lines == 0
+    assert db.execute("select count(*) from raw_bill_lines") == [(3,)]
+
+
+def test_a_day_that_lost_its_tags_loses_its_charges(db: Warehouse) -> None:
+    lines = [charge("a", hours=(0, 1)), charge("a", hours=(24, 25))]
+    land_all(db, lines)
+    assert land_bill(db, [], days_of(lines[:1])).num_replaced == 1
+    assert db.execute("select count(*) from raw_bill_lines") == [(1,)]
 
 
 def test_what_a_run_cost_becomes_its_actual_and_follows_the_bill(db: Warehouse, run: MakeRun) -> None:
@@ -153,11 +173,11 @@ def test_what_a_run_cost_becomes_its_actual_and_follows_the_bill(db: Warehouse, 
         return {each.run_id: each.actual.cost_usd for each in read(db, "training_runs", TrainingRun)}
 
     assert actual() == {"a": None, "b": None}
-    land_bill(db, [charge("a", "10.5")])
+    land_all(db, [charge("a", "10.5")])
     assert actual() == {"a": 10.5, "b": None}
     (known,) = read(db, "training_runs", TrainingRun, "run_id = 'a'")
     assert known.origins["actual.cost_usd"].rule == "cloud bill: 1 charges tagged for it"
-    land_bill(db, [charge("chat", "8")])
+    land_all(db, [charge("chat", "8")])
     assert actual() == {"a": 4.0, "b": 4.0}
     land(db, "sqlite:///s", [[run("c", (0, 2))]])
     shares = actual()
@@ -168,7 +188,7 @@ def test_what_a_run_cost_becomes_its_actual_and_follows_the_bill(db: Warehouse, 
 def test_what_was_matched_is_told(db: Warehouse, run: MakeRun) -> None:
     land(db, "s", [[run("a", (0, 1))]])
     lines = [charge("a", "1.5"), charge("gone", "2.25", source_row=2), charge("a", "9", charge_category="Tax")]
-    land_bill(db, lines)
+    land_all(db, lines)
     build_views(db)
     found = matched(db, lines)
     assert (found.num_runs, found.matched_usd, found.unmatched_usd, found.num_unmatched) == (
@@ -195,7 +215,7 @@ def test_shares_add_up_to_the_charge_to_the_last_digit(
     ]
     land(db, "s", [runs])
     usd = Decimal(cents) / 10_000_000
-    land_bill(db, [charge("chat", str(usd), hours=(0, 24))])
+    land_all(db, [charge("chat", str(usd), hours=(0, 24))])
     build_views(db)
     shares = db.execute("select cost_usd, share_ratio from int_bill_shares")
     assert sum(share for share, _ in shares) == usd.quantize(Decimal("1e-10"))
