@@ -28,11 +28,15 @@ class Catalog:
     accelerators: dict[str, Accelerator]
     """CPUs among them, each as one host."""
     cpus: dict[str, Cpu]
-    instances: tuple[InstanceType, ...]
     models: dict[str, ModelSpec]
     model_by_hub_id: dict[str, str]
     """Hugging Face id in lower case (``meta-llama/llama-3.1-8b``) -> name of the model."""
     prices: PriceBook
+
+    @property
+    def instances(self) -> tuple[InstanceType, ...]:
+        """Read when they are asked for: an estimate needs none."""
+        return _instances()
 
     def find(self, kind: str, name: str) -> Accelerator | ModelSpec:
         """The accelerator or model called ``name``; a model also by its Hugging Face id."""
@@ -133,6 +137,11 @@ def _model(row: dict[str, str]) -> ModelSpec:
 
 
 @cache
+def _instances() -> tuple[InstanceType, ...]:
+    return tuple(_instance(row) for row in _rows("instances.csv"))
+
+
+@cache
 def load_catalog() -> Catalog:
     """The catalogs that foretune ships, read once per process."""
     cpus = _keyed("cpus.csv", "slug", _cpu)
@@ -140,7 +149,6 @@ def load_catalog() -> Catalog:
         accelerators=_keyed("accelerators.csv", "slug", _accelerator)
         | {slug: cpu.as_accelerator() for slug, cpu in cpus.items()},
         cpus=cpus,
-        instances=tuple(_instance(row) for row in _rows("instances.csv")),
         models=_keyed("models.csv", "name", _model),
         model_by_hub_id={row["hf_id"].lower(): row["name"] for row in _rows("models.csv") if row["hf_id"]},
         prices=PriceBook(prices=_prices()),
