@@ -113,8 +113,9 @@ def test_whole_instances_are_billed(make_config: Any, used: int, billed: int) ->
     book = PriceBook(prices=(price(usd_per_unit=16.0, unit="instance_hour", accelerators_per_instance=8),))
     cluster = make_config(cluster={"count": used}).cluster
     hours = Quantiles.exact(10.0 * used)
-    cost, rows, _ = cost_of_run(cluster, book, DAY, accelerator_hours=hours, stored_bytes=0, uploaded_bytes=0)
+    cost, rows, notes = cost_of_run(cluster, book, DAY, accelerator_hours=hours, stored_bytes=0, uploaded_bytes=0)
     assert cost is not None
+    assert any("whole instances are billed" in note for note in notes) == (used < billed)
     assert cost.p50 == pytest.approx(billed * 2.0 * 10)
     assert rows["compute"] == pytest.approx(used * 2.0 * 10)
     assert rows.get("unused_accelerators", 0.0) == pytest.approx((billed - used) * 2.0 * 10)

@@ -6,10 +6,12 @@ import pytest
 
 from planner.domain.bill_line import BillLine
 from planner.domain.raw_run import RawRun
+from planner.domain.training_run import TrainingRun
 from planner.warehouse.bills import land_bill
 from planner.warehouse.build import build
 from planner.warehouse.connection import Warehouse
 from planner.warehouse.landing import land
+from planner.warehouse.registry import store
 
 NOW = datetime(2026, 12, 15, tzinfo=UTC)
 
@@ -65,5 +67,35 @@ def test_a_month_says_what_is_billed_what_it_cost_and_what_belongs_to_runs(db: W
             "billed_cost_usd": 2.0,
             "matched_cost_usd": 4.0,
             "num_unmatched_charges": 1,
+        }
+    ]
+
+
+def test_what_a_run_cost_stands_under_the_names_of_focus(db: Warehouse) -> None:
+    start = datetime(2026, 11, 5, 10, tzinfo=UTC)
+    ended = datetime(2026, 11, 5, 11, tzinfo=UTC)
+    start_ms = round(start.timestamp() * 1000)
+    raw = RawRun("a", "1", "chat", "run", "FINISHED", "active", start_ms, start_ms + 3_600_000, {}, {}, (), (), ())
+    land(db, "s", [[raw]])
+    run = {
+        "run_id": "a", "source": "s", "experiment": "chat", "name": "run", "status": "FINISHED", "started_at": start,
+        "ended_at": ended, "dialect": "d", "config": {}, "actual": {}, "origins": {},
+    }  # fmt: skip
+    store(db, "training_runs", [TrainingRun.model_validate(run)])
+    costs = {"billed_cost_usd": Decimal(0), "list_cost_usd": Decimal(8)}
+    land_bill(db, [charge(start, "4", **costs, contracted_cost_usd=Decimal(6)), charge(start, "1", **costs)], ())
+    build(db, time_zone="UTC", as_of=NOW)
+    assert db.rows("select * from run_bills") == [
+        {
+            "run_id": "a",
+            "run_name": "run",
+            "experiment": "chat",
+            "ended_at": ended,
+            "num_charges": 2,
+            "list_cost_usd": 16.0,
+            "contracted_cost_usd": None,
+            "effective_cost_usd": 5.0,
+            "billed_cost_usd": 0.0,
+            "priced_cost_usd": None,
         }
     ]
