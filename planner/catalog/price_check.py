@@ -48,13 +48,14 @@ def check_prices(
 
     ``reference``: prices of others to compare with. ``needed``: catalog names of accelerators that must have a price.
     """
+    reference = tuple(reference)
     found = [
         *_duplicates(lines),
         *_dates(lines, today, max_age_days),
         *_spot(lines),
-        *_mix_ups(lines, tuple(reference)),
+        *_mix_ups(lines, reference),
     ]
-    priced = {line.price.accelerator for line in lines}
+    priced = {price.accelerator for price in (*(line.price for line in lines), *reference)}
     missing = [name for name in sorted(set(needed)) if name not in priced]
     found.extend(Finding(0, "missing", f"no price for {name}, which foretune.yaml plans with") for name in missing)
     return tuple(sorted(found, key=lambda finding: (finding.line == 0, finding.line, finding.kind)))

@@ -178,9 +178,7 @@ def cost_of_run(
     rows = {row: p50 * quote.usd.p50 * share for row, share in quote.parts.items()}
     notes = [quote.note] if quote.note else []
     if unused := quote.parts.get("unused_accelerators"):
-        notes.append(
-            f"whole instances are billed: {unused:.0%} of the compute cost is for accelerators left unused"
-        )
+        notes.append(f"whole instances are billed: {unused:.0%} of the compute cost is for accelerators left unused")
     sides: dict[str, float] = {}
     for row, resource, size_bytes in (
         ("storage_month", "storage", stored_bytes * STORAGE_MONTHS),

@@ -84,6 +84,8 @@ def test_a_price_that_was_looked_up_long_ago_is_stale_unless_a_newer_one_follows
 
 def test_an_accelerator_that_is_planned_with_needs_a_price() -> None:
     assert kinds(price(), needed=("h100-sxm-80gb", "l4-24gb")) == [(0, "missing")]
+    elsewhere = [price(accelerator="l4-24gb")]
+    assert check_prices([], today=TODAY, max_age_days=1, reference=elsewhere, needed=["l4-24gb"]) == ()
 
 
 def test_what_real_catalogs_contain_is_found() -> None:
