@@ -24,6 +24,7 @@ class InstanceType(Frozen):
     """To other instances, all interfaces together, one way; RDMA where the instance has it."""
     intra_node_link: str
     confidence: Literal["confirmed", "unsure"] = "unsure"
+    """Confirmed: vCPUs and memory were found equal in a second source."""
     source_url: str
     retrieved_on: date
     note: str = ""
