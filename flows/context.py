@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.catalog.load import Catalog, load_catalog
+from planner.catalog.price_file import with_own_prices
 from planner.config_files import load_programme
 from planner.domain.programme import Programme
 from planner.settings import Settings, read_settings
@@ -20,4 +21,5 @@ class Context:
 def open_context(config_path: Path) -> Context:
     """Everything that a programme file leads to; an ``InputError`` where it cannot be used."""
     catalog = load_catalog()
-    return Context(load_programme(config_path, catalog), catalog, read_settings(os.environ, config_path))
+    programme = load_programme(config_path, catalog)
+    return Context(programme, with_own_prices(catalog, programme.prices), read_settings(os.environ, config_path))

@@ -224,7 +224,8 @@ def load_programme(path: Path, catalog: Catalog) -> Programme:
         source.model_copy(update={"tracking_uri": _from_folder(source.tracking_uri, path.parent)})
         for source in programme.sources
     )
-    return programme.model_copy(update={"sources": sources})
+    prices = None if programme.prices is None else str((path.parent / programme.prices).resolve())
+    return programme.model_copy(update={"sources": sources, "prices": prices})
 
 
 def _from_folder(tracking_uri: str, folder: Path) -> str:

@@ -10,6 +10,7 @@
         ├── MissingPriceError   nothing in the price book fits
         ├── StoreError          an MLflow store that is missing, unreadable or of another version
         │   └── StoreUnreachableError   a server that does not answer: it may pass
+        ├── BillError           a cloud bill that is no FOCUS export, or in another currency than USD
         └── WarehouseError      a warehouse that is locked, missing or of another version
 
 Catch ``InputError`` to tell a user's mistake from ours. A message names the value, where it came from and what to do.
@@ -58,6 +59,10 @@ class StoreError(InputError):
 
 
 class StoreUnreachableError(StoreError):
+    pass
+
+
+class BillError(InputError):
     pass
 
 

@@ -1,5 +1,7 @@
 """Units: one base unit per quantity inside (bytes, seconds, FLOP, USD), people's units only at the edges."""
 
+from decimal import Decimal
+
 KIB = 1024
 MIB = 1024**2
 GIB = 1024**3
@@ -14,6 +16,7 @@ HOUR_S = 3600.0
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 MONTH_S = 365.25 / 12 * DAY_S
+KWH_J = KILO * HOUR_S
 
 
 def format_bytes(size_bytes: float) -> str:
@@ -32,9 +35,15 @@ def format_duration(duration_s: float) -> str:
     return f"{duration_s:.3g} s"
 
 
+def in_cents(amount_usd: float | Decimal) -> Decimal:
+    """Dollars as they are paid: ``in_cents(0.125)`` is ``Decimal('0.12')``; half a cent goes to the even one."""
+    exact = amount_usd if isinstance(amount_usd, Decimal) else Decimal(repr(float(amount_usd)))
+    return exact.quantize(Decimal("0.01")) + 0
+
+
 def format_usd(amount_usd: float) -> str:
     """Dollars for people: cents under 100 USD, whole dollars above."""
-    return f"{amount_usd:,.2f} USD" if abs(amount_usd) < 100 else f"{amount_usd:,.0f} USD"
+    return f"{in_cents(amount_usd):,.2f} USD" if abs(amount_usd) < 100 else f"{amount_usd:,.0f} USD"
 
 
 def format_count(count: float) -> str:
@@ -43,3 +52,15 @@ def format_count(count: float) -> str:
         if abs(count) >= scale:
             return f"{count / scale:.3g} {unit}"
     return f"{count:.3g}"
+
+
+def format_energy(energy_j: float) -> str:
+    """Joules for people: ``format_energy(7.2e6)`` is ``'2.00 kWh'``."""
+    kwh = energy_j / KWH_J
+    return f"{kwh:,.2f} kWh" if abs(kwh) < 100 else f"{kwh:,.0f} kWh"
+
+
+def format_mass(mass_g: float) -> str:
+    """Grams for people: ``format_mass(1500)`` is ``'1.50 kg'``."""
+    kg = mass_g / KILO
+    return f"{kg:,.2f} kg" if abs(kg) < 100 else f"{kg:,.0f} kg"

@@ -1,4 +1,4 @@
-"""foretune catalog: what accelerators, models and prices are known."""
+"""foretune catalog: what hardware, models and prices are known."""
 
 import click
 
@@ -8,13 +8,13 @@ from planner.report.terminal_tables import catalog_table, print_table
 
 @click.command(
     name="catalog",
-    short_help="List known accelerators, models or prices.",
-    epilog="\b\nExamples:\n  foretune catalog models llama\n  foretune catalog prices h100",
+    short_help="List known hardware, models or prices.",
+    epilog="\b\nExamples:\n  foretune catalog models llama\n  foretune catalog instances h100",
 )
-@click.argument("kind", type=click.Choice(["accelerators", "models", "prices"]))
+@click.argument("kind", type=click.Choice(["accelerators", "cpus", "instances", "models", "prices"]))
 @click.argument("contains", default="")
 def command(kind: str, contains: str) -> None:
-    """List known accelerators, models or prices, all or those whose name contains a text."""
+    """List known accelerators, CPUs, cloud instances, models or prices, all or those whose name contains a text."""
     table = catalog_table(load_catalog(), kind, contains.lower())
     if table.row_count:
         print_table(table)

@@ -10,6 +10,7 @@ from pathlib import Path
 from planner.calibration.apply import apply
 from planner.calibration.groups import group_path
 from planner.catalog.load import Catalog, load_catalog
+from planner.catalog.price_file import with_own_prices
 from planner.config_files import load_programme, load_run
 from planner.domain.calibration import Calibration
 from planner.domain.estimate import Estimate
@@ -103,6 +104,7 @@ def open_session(config_path: Path) -> Session:
     programme = None
     if config_path != DEFAULT_CONFIG or config_path.exists():
         programme = load_programme(config_path, catalog)
+        catalog = with_own_prices(catalog, programme.prices)
     settings = read_settings(os.environ, config_path)
     calibration, spent = _read_snapshot(settings.snapshot_path) if settings.snapshot_path.exists() else (None, {})
     return Session(catalog, programme, settings, datetime.now(UTC), calibration, spent)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from planner.catalog.load import load_catalog
+from planner.catalog.price_file import with_own_prices
 from planner.cli.options import parse_as_of
 from planner.config_files import load_programme
 from planner.forecast.plan import check_plan
@@ -20,7 +21,7 @@ def run_weekly(config_path: Path, as_of_text: str | None) -> Path:
     catalog = load_catalog()
     programme = load_programme(config_path, catalog)
     as_of = parse_as_of(as_of_text, programme.zone)
-    check_plan(programme, catalog.prices, as_of.date())
+    check_plan(programme, with_own_prices(catalog, programme.prices).prices, as_of.date())
     check_stores(programme)
     _start_prefect(PREFECT_SETTINGS | OWN_PROGRESS)
     from flows.forecast_weekly import forecast_weekly

@@ -51,6 +51,10 @@ class RunFacts:
     network_bytes: float | None = None
     """Received and sent by these hosts while the run lasted, other programs included."""
 
+    bill_usd: float | None = None
+    """What the run cost by imported cloud bills."""
+    num_charges: int = 0
+
     def metric(self, name: str) -> float | None:
         """The latest value of a metric; None where it is absent or not finite."""
         point = self.metrics.get(name)

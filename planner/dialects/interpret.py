@@ -86,6 +86,8 @@ def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -
     read_peaks(facts, draft)
     if planner_contract.recognises(facts):
         planner_contract.read_actuals(facts, draft)
+    if facts.bill_usd is not None:
+        draft.put("actual.cost_usd", facts.bill_usd, "logged", f"cloud bill: {facts.num_charges} charges tagged for it")
     return dialect
 
 

@@ -5,7 +5,8 @@
                            (bf16, bf16-mixed, ...), ``planner.trainable_params``, ``planner.model`` (a name), ...
 ``planner.lora_rank``, ``planner.lora_targets``           rank and modules (``attn_qv``, ``q_proj+v_proj``)
 ``planner.accelerator``, ``planner.num_accelerators``     hardware by catalog name, and how many;
-``planner.provider``, ``planner.region``, ``planner.pricing_category``, ``planner.usd_per_accelerator_hour``
+``planner.provider``, ``planner.region``, ``planner.pricing_category``, ``planner.instance_type``,
+``planner.usd_per_accelerator_hour``
 ``planner.tp``, ``pp``, ``cp``, ``ep``, ``zero_stage``, ``dp_shard``, ``sequence_parallel``, ``cpu_offload``
 ``planner.checkpoint_every_steps``, ``planner.checkpoint_keep_last``, ``planner.checkpoint_content``
 ``planner.dataset_rows``, ``planner.dataset_tokens``, ``planner.dataset_size_bytes``
@@ -28,7 +29,7 @@ PREFIX = "planner."
 WHOLE = f"{PREFIX}run_config"
 CLUSTER_NAMES = {
     "accelerator": "accelerator", "num_accelerators": "count",
-    **{name: name for name in Cluster.model_fields if name not in ("accelerator", "count")},
+    **{name: name for name in Cluster.model_fields if name not in ("accelerator", "count", "owned", "power")},
 }  # fmt: skip
 NESTED_NAMES = {
     **{f"lora_{part}": f"lora.{part}" for part in Lora.model_fields},

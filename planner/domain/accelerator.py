@@ -6,6 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from planner.domain import Frozen
 from planner.domain.lookup import look_up
+from planner.domain.owned_price import OwnedPrice, Power
 
 AcceleratorKind = Literal["gpu", "tpu", "npu", "cpu"]
 Dtype = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "fp4"]
@@ -44,8 +45,13 @@ class Cluster(Frozen):
     region: str | None = None
     pricing_category: Literal["Standard", "Dynamic", "Committed"] = "Standard"
     """FOCUS pricing category: on demand, spot, or reserved."""
+    instance_type: str | None = Field(default=None, max_length=200)
+    """Price of this instance type alone; None: at each provider the one that bills least."""
     usd_per_accelerator_hour: float | None = Field(default=None, ge=0, le=100_000)
     """Your own price; it goes before the price book."""
+    owned: OwnedPrice | None = None
+    """Your own machines: capital, power and space instead of a price; goes before the price book too."""
+    power: Power | None = None
 
     @field_validator("accelerator", mode="before", json_schema_input_type=Accelerator | str)
     @classmethod

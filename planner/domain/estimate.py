@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from planner.domain import Frozen
+from planner.units import KWH_J
 
 Resource = Literal[
     "peak_allocated_bytes",
@@ -145,6 +146,11 @@ class Estimate(Frozen):
     cost_usd: Quantiles | None
     """None where no price is known; ``notes`` say why."""
     cost_breakdown_usd: dict[str, float]
+    power_w: Quantiles | None = None
+    """Mean draw of the whole run; None where no power limit is known."""
+    power_breakdown_w: dict[str, float] = Field(default_factory=dict)
+    co2e_g_per_kwh: float | None = Field(default=None, ge=0)
+    """Carbon intensity of the grid as the user gave it."""
     unknowns: tuple[str, ...]
     """Fields that were not known: the quantiles span their possibilities."""
     notes: tuple[str, ...] = ()
@@ -155,6 +161,20 @@ class Estimate(Frozen):
         owner = self.memory if hasattr(self.memory, resource) else self
         found = getattr(owner, resource)
         return found if isinstance(found, Quantiles) else None
+
+    @property
+    def energy_j(self) -> Quantiles | None:
+        """Power times duration, low with low and high with high."""
+        if self.power_w is None:
+            return None
+        power, duration = self.power_w, self.duration_s
+        return Quantiles(p10=power.p10 * duration.p10, p50=power.p50 * duration.p50, p90=power.p90 * duration.p90)
+
+    @property
+    def co2e_g(self) -> Quantiles | None:
+        """Greenhouse gases of the electricity, those of making the hardware left out; None for an unknown grid."""
+        energy = self.energy_j
+        return None if energy is None or self.co2e_g_per_kwh is None else energy.scale(self.co2e_g_per_kwh / KWH_J)
 
     @property
     def accelerator_hours(self) -> Quantiles:

@@ -111,6 +111,8 @@ class Programme(Frozen):
     planned_updates: tuple[PlannedUpdate, ...] = ()
     budget: Budget = Budget()
     gate: GatePolicy = GatePolicy()
+    prices: str | None = Field(default=None, min_length=1, max_length=2000)
+    """A CSV file of your own prices, from the programme's folder; they go before those that foretune ships."""
 
     @field_validator("time_zone")
     @classmethod
@@ -131,15 +133,21 @@ class Programme(Frozen):
         return self
 
     def at_own_price(self, run: RunConfig) -> RunConfig:
-        """``run`` with the fleet's price for its accelerator, unless it names a price itself."""
-        if run.cluster is None or run.cluster.usd_per_accelerator_hour is not None:
+        """``run`` with the fleet's price and power for its accelerator, where it names none itself."""
+        if run.cluster is None:
             return run
+        cluster = run.cluster
         for pool in self.fleet:
-            price = pool.cluster.usd_per_accelerator_hour
-            if price is not None and pool.cluster.accelerator.slug == run.cluster.accelerator.slug:
-                cluster = run.cluster.model_copy(update={"usd_per_accelerator_hour": price})
-                return run.model_copy(update={"cluster": cluster})
-        return run
+            if pool.cluster.accelerator.slug != cluster.accelerator.slug:
+                continue
+            if cluster.usd_per_accelerator_hour is None and cluster.owned is None:
+                price = {
+                    "usd_per_accelerator_hour": pool.cluster.usd_per_accelerator_hour, "owned": pool.cluster.owned
+                }  # fmt: skip
+                cluster = cluster.model_copy(update=price)
+            if cluster.power is None:
+                cluster = cluster.model_copy(update={"power": pool.cluster.power})
+        return run if cluster is run.cluster else run.model_copy(update={"cluster": cluster})
 
     @property
     def zone(self) -> ZoneInfo:

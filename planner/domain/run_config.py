@@ -111,8 +111,10 @@ class Dataset(Frozen):
     size_bytes: int | None = Field(default=None, gt=0)
 
 
-PRICE_FIELDS = {"provider", "region", "pricing_category", "usd_per_accelerator_hour"}
-"""Fields of a cluster that say what it costs, not what it is."""
+PRICE_FIELDS = {
+    "provider", "region", "pricing_category", "instance_type", "usd_per_accelerator_hour", "owned", "power"
+}  # fmt: skip
+"""Fields of a cluster that say what it costs and draws, not what it is."""
 
 
 class RunConfig(Frozen):

@@ -1,25 +1,37 @@
 """What a run costs, from hours, bytes and dated prices."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
 from planner.domain.accelerator import Cluster
 from planner.domain.estimate import Quantiles
-from planner.domain.price_book import PriceBook
+from planner.domain.owned_price import OwnedPrice
+from planner.domain.price_book import Price, PriceBook
 from planner.errors import MissingPriceError
-from planner.units import GIB
+from planner.estimator.energy import run_power
+from planner.units import GIB, HOUR_S, KILO
 
 STORAGE_MONTHS = 1.0
 """What a run leaves behind is charged for one month."""
+
+SIDE_ROWS = ("storage_month", "egress")
+"""Rows that do not grow with the duration; all others do."""
 
 
 class Quote(NamedTuple):
     """The price of one unit, or why there is none."""
 
     usd: Quantiles | None
+    """Of an accelerator: an hour of one that is used, with its share of those that are billed beside it."""
     note: str
+    parts: Mapping[str, float] = {"compute": 1.0}
+    """Share of each cost row in the median price."""
+    increment_s: float = 0.0
+    minimum_s: float = 0.0
+    """How the duration is rounded up when it is billed; 0: it is not."""
 
 
 class _ById:
@@ -43,19 +55,49 @@ def _valid(key: _ById, on: date) -> PriceBook:
 
 
 @lru_cache(maxsize=4096)
-def _quote(key: _ById, on: date, resource: str, accelerator: str | None, where: tuple[str | None, ...]) -> Quote:
-    provider, region, category = where
-    conditions = {"accelerator": accelerator, "provider": provider, "region": region, "pricing_category": category}
-    try:
-        found = _valid(key, on).require(resource, **conditions)
-    except MissingPriceError as missing:
-        return Quote(None, str(missing))
-    usd = sorted(price.usd_per_unit for price in found)
-    return Quote(Quantiles(p10=_quantile(usd, 0.1), p50=_quantile(usd, 0.5), p90=_quantile(usd, 0.9)), "")
+def _quote(
+    key: _ById, on: date, resource: str, accelerator: str | None, num_used: int, where: tuple[str | None, ...]
+) -> Quote:
+    names = ("provider", "region", "pricing_category", "instance_type")
+    conditions = {"accelerator": accelerator, **dict(zip(names, where, strict=True))}
+    found = _valid(key, on).matching(resource, **conditions)
+    if not found:
+        try:
+            found = key.book.require(resource, on=on, **conditions)
+        except MissingPriceError as missing:
+            return Quote(None, str(missing))
+    offers = _least_billed(found, num_used)
+    usd = [offer.usd_per_used_accelerator_hour(num_used) for offer in offers]
+    quantiles = Quantiles(p10=_quantile(usd, 0.1), p50=_quantile(usd, 0.5), p90=_quantile(usd, 0.9))
+    middle = offers[(len(offers) - 1) // 2]
+    parts = {"compute": 1.0}
+    used_usd = _quantile([offer.usd_per_accelerator_hour for offer in offers], 0.5)
+    if quantiles.p50 > used_usd:
+        parts = {"compute": used_usd / quantiles.p50, "unused_accelerators": 1 - used_usd / quantiles.p50}
+    return Quote(quantiles, "", parts, middle.billing_increment_s, middle.billing_minimum_s)
 
 
-def _quantile(ordered: Sequence[float], level: float) -> float:
-    """Between the two nearest of the ordered values; written out because numpy takes longer to import than to count."""
+def _least_billed(found: Iterable[Price], num_used: int) -> list[Price]:
+    """Of each provider, region and category the price that bills least for so many accelerators, cheapest first.
+
+    Instances of one type make up a cluster: a smaller one is taken where it wastes less.
+    """
+    best: dict[tuple[object, ...], Price] = {}
+    for price in found:
+        place = (price.provider, price.region, price.pricing_category, price.commitment_years)
+        known = best.get(place)
+        if known is None or _bill(price, num_used) < _bill(known, num_used):
+            best[place] = price
+    return sorted(best.values(), key=lambda price: _bill(price, num_used))
+
+
+def _bill(price: Price, num_used: int) -> tuple[float, float]:
+    return price.usd_per_used_accelerator_hour(num_used), price.usd_per_accelerator_hour
+
+
+def _quantile(values: Sequence[float], level: float) -> float:
+    """Between the two nearest values; written out because numpy takes longer to import than to count."""
+    ordered = sorted(values)
     position = level * (len(ordered) - 1)
     below = int(position)
     above = min(below + 1, len(ordered) - 1)
@@ -63,24 +105,53 @@ def _quantile(ordered: Sequence[float], level: float) -> float:
 
 
 def accelerator_quote(cluster: Cluster, prices: PriceBook | None, on: date | None) -> Quote:
-    """USD an accelerator hour: the cluster's own price, else the median and spread of the prices that fit it.
+    """USD an hour of one accelerator that is used: the cluster's own price, what it owns, or the prices that fit it.
 
-    ``on`` None takes the newest prices.
+    Several prices that fit give their median and spread. Whole instances are billed: with 5 of 8 accelerators used
+    the price of one is 8/5 of what is listed. ``on`` None takes the newest prices.
     """
     if cluster.usd_per_accelerator_hour is not None:
         return Quote(Quantiles.exact(cluster.usd_per_accelerator_hour), "")
+    if cluster.owned is not None:
+        return _owned_quote(cluster, cluster.owned)
     if prices is None:
         return Quote(None, "no cost: neither a price book nor cluster.usd_per_accelerator_hour was given")
-    where = (cluster.provider, cluster.region, cluster.pricing_category)
-    return _quote(_ById(prices), on or date.max, "accelerator", cluster.accelerator.slug, where)
+    where = (cluster.provider, cluster.region, cluster.pricing_category, cluster.instance_type)
+    return _quote(_ById(prices), on or date.max, "accelerator", cluster.accelerator.slug, cluster.count, where)
+
+
+def _owned_quote(cluster: Cluster, owned: OwnedPrice) -> Quote:
+    """Capital and space of an hour in use, and the power drawn in it."""
+    draw = run_power(cluster)
+    rows = {"capital": owned.capital_usd_per_hour, "space": owned.space_usd_per_hour}
+    fixed = sum(rows.values())
+    if draw.power_w is None:
+        power = Quantiles.exact(0.0)
+    else:
+        power = draw.power_w.scale(owned.usd_per_kwh / KILO / cluster.count)
+        rows["power"] = power.p50
+    total = sum(rows.values())
+    parts = {row: usd / total for row, usd in rows.items() if usd > 0} if total > 0 else {"capital": 1.0}
+    usd = Quantiles(p10=min(fixed + power.p10, total), p50=total, p90=max(fixed + power.p90, total))
+    return Quote(usd, draw.note if draw.power_w is None else "", parts)
 
 
 def _side_price(resource: str, cluster: Cluster, prices: PriceBook | None, on: date | None) -> float | None:
     if prices is None:
         return None
-    exact = _quote(_ById(prices), on or date.max, resource, None, (cluster.provider, cluster.region, None)).usd
-    anywhere = exact or _quote(_ById(prices), on or date.max, resource, None, (cluster.provider, None, None)).usd
-    return anywhere.p50 if anywhere else None
+    for region in (cluster.region, None):
+        where = (cluster.provider, region, None, None)
+        usd = _quote(_ById(prices), on or date.max, resource, None, 1, where).usd
+        if usd is not None:
+            return usd.p50
+    return None
+
+
+def billed_s(duration_s: float, increment_s: float, minimum_s: float) -> float:
+    """The duration that a bill shows: whole increments (0: as it is), at least the minimum."""
+    if increment_s <= 0:
+        return max(duration_s, minimum_s)
+    return max(math.ceil(round(duration_s / increment_s, 9)) * increment_s, minimum_s)
 
 
 def cost_of_run(
@@ -94,13 +165,21 @@ def cost_of_run(
 ) -> tuple[Quantiles | None, dict[str, float], tuple[str, ...]]:
     """USD of a run, its rows at the median, and notes: compute, a month of storage, one download of a checkpoint.
 
-    The quantiles of hours and price go together: a slow run at a dear provider is the p90.
+    The quantiles of hours and price go together: a slow run at a dear provider is the p90. The rows add up to the
+    median. Hours are those billed: rounded up as the provider does.
     """
     quote = accelerator_quote(cluster, prices, on)
     if quote.usd is None:
         return None, {}, (quote.note,)
-    rows = {"compute": accelerator_hours.p50 * quote.usd.p50}
-    notes: list[str] = []
+    p10, p50, p90 = (
+        billed_s(hours * HOUR_S / cluster.count, quote.increment_s, quote.minimum_s) * cluster.count / HOUR_S
+        for hours in (accelerator_hours.p10, accelerator_hours.p50, accelerator_hours.p90)
+    )
+    rows = {row: p50 * quote.usd.p50 * share for row, share in quote.parts.items()}
+    notes = [quote.note] if quote.note else []
+    if unused := quote.parts.get("unused_accelerators"):
+        notes.append(f"whole instances are billed: {unused:.0%} of the compute cost is for accelerators left unused")
+    sides: dict[str, float] = {}
     for row, resource, size_bytes in (
         ("storage_month", "storage", stored_bytes * STORAGE_MONTHS),
         ("egress", "egress", uploaded_bytes),
@@ -109,14 +188,13 @@ def cost_of_run(
         if price is None:
             notes.append(f"cost leaves out {resource}: no price for {cluster.provider or 'any provider'}")
         else:
-            rows[row] = size_bytes / GIB * price
-    sides = sum(usd for row, usd in rows.items() if row != "compute")
+            sides[row] = size_bytes / GIB * price
+    rows |= sides
+    total, side_usd = sum(rows.values()), sum(sides.values())
     cost = Quantiles(
-        p10=accelerator_hours.p10 * quote.usd.p10 + sides,
-        p50=rows["compute"] + sides,
-        p90=accelerator_hours.p90 * quote.usd.p90 + sides,
+        p10=min(p10 * quote.usd.p10 + side_usd, total), p50=total, p90=max(p90 * quote.usd.p90 + side_usd, total)
     )
-    return cost.model_copy(update={"p50": sum(rows.values())}), rows, tuple(notes)
+    return cost, rows, tuple(notes)
 
 
 def with_compute_hours(
@@ -125,14 +203,14 @@ def with_compute_hours(
     """Cost and rows after a change of accelerator hours, at the same prices."""
     if cost is None:
         return None, dict(rows)
-    sides = sum(usd for row, usd in rows.items() if row != "compute")
+    sides = sum(usd for row, usd in rows.items() if row in SIDE_ROWS)
 
     def scaled(level: str) -> float:
         old = getattr(old_hours, level)
         compute = max(float(getattr(cost, level)) - sides, 0.0)
         return sides + (compute * getattr(new_hours, level) / old if old > 0 else 0.0)
 
-    changed = dict(rows)
-    changed["compute"] = rows["compute"] * new_hours.p50 / old_hours.p50 if old_hours.p50 > 0 else 0.0
+    factor = new_hours.p50 / old_hours.p50 if old_hours.p50 > 0 else 0.0
+    changed = {row: usd if row in SIDE_ROWS else usd * factor for row, usd in rows.items()}
     p50 = sum(changed.values())
     return Quantiles(p10=min(scaled("p10"), p50), p50=p50, p90=max(scaled("p90"), p50)), changed

@@ -8,6 +8,7 @@ from planner.domain.price_book import PriceBook
 from planner.domain.run_config import RunConfig
 from planner.estimator.constants import PRIOR
 from planner.estimator.cost import cost_of_run
+from planner.estimator.energy import run_power
 from planner.estimator.network import inter_node_bytes_per_s, network_rows
 from planner.estimator.physics import Physics, run_physics
 from planner.estimator.quantile_mixture import Triple, mix
@@ -56,6 +57,9 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         stored_bytes=sum(stored.values()),
         uploaded_bytes=shown.checkpoint_bytes,
     )
+    draw = run_power(cluster)
+    if cluster.power is not None and draw.note:
+        notes = (*notes, draw.note)
     return Estimate(
         config_hash=config.config_hash,
         accelerator=cluster.accelerator.slug,
@@ -81,6 +85,9 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         inter_node_bytes_per_s=inter_node_bytes_per_s(shown.run, step_s),
         cost_usd=cost,
         cost_breakdown_usd=cost_rows,
+        power_w=draw.power_w,
+        power_breakdown_w=draw.breakdown_w,
+        co2e_g_per_kwh=None if cluster.power is None else cluster.power.co2e_g_per_kwh,
         unknowns=unknowns,
         notes=(*_notes(config, shown, unknowns), *notes),
         provenance=Provenance(prior=PRIOR),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from planner.domain.estimate import Estimate
+from planner.estimator.cost import SIDE_ROWS
 from planner.forecast.normal_score import at_normal_score, log_spreads
 from planner.forecast.occupancy import Floats
 
@@ -39,7 +40,7 @@ def cost_usd(estimate: Estimate, z: Floats, *, runs: Floats, length_s: Floats) -
         return None
     side_usd = 0.0
     if estimate.cost_breakdown_usd:
-        side_usd = cost.p50 * (1 - _part(estimate.cost_breakdown_usd, "compute"))
+        side_usd = cost.p50 * sum(_part(estimate.cost_breakdown_usd, row) for row in SIDE_ROWS)
     compute = cost.shift(-side_usd)
     sides = zip(log_spreads(compute), log_spreads(estimate.duration_s), strict=True)
     low, high = (math.sqrt(max(0.0, usd**2 - seconds**2)) for usd, seconds in sides)

@@ -20,7 +20,12 @@ _BREAKDOWNS = (
 
 def needs(estimate: Estimate) -> dict[str, Quantiles]:
     """Quantiles by name of the resource, in the order of pages; resources that are unknown are left out."""
-    extra = {"accelerator_hours": estimate.accelerator_hours, "storage_bytes": estimate.storage_bytes}
+    extra = {
+        "accelerator_hours": estimate.accelerator_hours,
+        "storage_bytes": estimate.storage_bytes,
+        "energy_j": estimate.energy_j,
+        "co2e_g": estimate.co2e_g,
+    }
     found = {resource: estimate.quantiles(resource) for resource in get_args(Resource)} | extra
     return {name: quantiles for name in QUANTITIES if (quantiles := found.get(name)) is not None}
 

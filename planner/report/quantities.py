@@ -1,12 +1,13 @@
 """How each resource is named and written for people: the label, the unit of an axis, the text of a cell."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
-from planner.units import DAY_S, GIB, HOUR_S, MIB, MINUTE_S, format_bytes, format_duration, format_usd
+from planner import units
+from planner.units import DAY_S, GIB, HOUR_S, KILO, KWH_J, MIB, MINUTE_S
 
-Kind = Literal["bytes", "duration", "usd", "hours", "rate", "count"]
+Kind = Literal["bytes", "duration", "usd", "hours", "rate", "count", "energy", "mass"]
 
 
 class Quantity(NamedTuple):
@@ -38,6 +39,8 @@ QUANTITIES: dict[str, Quantity] = {
     "start_up_s": Quantity("Start-up time", "duration"),
     "duration_s": Quantity("Duration", "duration"),
     "checkpoint_bytes": Quantity("Checkpoint size", "bytes"),
+    "energy_j": Quantity("Energy", "energy"),
+    "co2e_g": Quantity("Greenhouse gases (CO2e)", "mass"),
 }
 """By name, in the order in which pages show them."""
 
@@ -53,6 +56,15 @@ _UNITS: dict[Kind, tuple[AxisUnit, ...]] = {
     "hours": (AxisUnit("thousand accelerator-hours", 1e3), AxisUnit("accelerator-hours", 1)),
     "rate": (AxisUnit("tokens per second per accelerator", 1),),
     "count": (AxisUnit("count", 1),),
+    "energy": (AxisUnit("kWh", KWH_J),),
+    "mass": (AxisUnit("kg", KILO),),
+}
+_FORMATS: dict[Kind, Callable[[float], str]] = {
+    "bytes": units.format_bytes,
+    "duration": units.format_duration,
+    "usd": units.format_usd,
+    "energy": units.format_energy,
+    "mass": units.format_mass,
 }
 _LARGEST_AT_LEAST = {"days": 3.0, "thousand USD": 20.0, "thousand accelerator-hours": 20.0}
 
@@ -75,12 +87,8 @@ def format_value(resource: str, value: float | None) -> str:
     if value is None:
         return "unknown"
     kind = QUANTITIES[resource].kind
-    if kind == "bytes":
-        return format_bytes(value)
-    if kind == "duration":
-        return format_duration(value)
-    if kind == "usd":
-        return format_usd(value)
+    if kind in _FORMATS:
+        return _FORMATS[kind](value)
     text = f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:,.3g}"
     return {"hours": f"{text} h", "rate": f"{text} tokens/s"}.get(kind, text)
 

@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from planner.catalog.load import Catalog
-from planner.units import GB, TERA, format_bytes, format_count, format_duration, format_usd
+from planner.units import GB, GIGA, TERA, format_bytes, format_count, format_duration, format_usd
 
 Rows = Iterable[Mapping[str, Any]]
 
@@ -69,7 +69,9 @@ def forecast_table(rows: Rows) -> Table:
 
 
 def catalog_table(catalog: Catalog, kind: str, contains: str) -> Table:
-    """Accelerators, models or prices whose name contains a text."""
+    """Hardware, models or prices whose name contains a text."""
+    if kind in ("cpus", "instances"):
+        return (_cpu_table if kind == "cpus" else _instance_table)(catalog, contains)
     if kind == "accelerators":
         table = Table("name", "memory", "bandwidth, TB/s", "bf16, TFLOP/s", "facts", box=None, pad_edge=False)
         for slug, device in catalog.accelerators.items():
@@ -99,6 +101,35 @@ def catalog_table(catalog: Catalog, kind: str, contains: str) -> Table:
             if contains in product:
                 where = (price.provider, price.region, price.pricing_category)
                 table.add_row(product, *where, f"{price.usd_per_unit:.4g}", price.unit, str(price.valid_from))
+    return table
+
+
+def _cpu_table(catalog: Catalog, contains: str) -> Table:
+    table = Table("name", "cores", "vector, bit", "memory, GB/s", "fp32, TFLOP/s", "facts", box=None, pad_edge=False)
+    for slug, cpu in catalog.cpus.items():
+        if contains in slug:
+            peak, bandwidth = cpu.peak_flop_per_s["fp32"], cpu.memory_bandwidth_bytes_per_s
+            shape = (str(cpu.cores), str(cpu.vector_bits), f"{bandwidth / GB:.0f}", f"{peak / TERA:.2f}")
+            table.add_row(slug, *shape, cpu.confidence)
+    return table
+
+
+def _instance_table(catalog: Catalog, contains: str) -> Table:
+    table = Table(
+        "provider", "instance", "accelerators", "vCPUs", "memory", "network, Gbit/s", "facts", box=None, pad_edge=False
+    )
+    for instance in catalog.instances:
+        if contains in f"{instance.provider} {instance.instance_type} {instance.accelerator}".lower():
+            network = instance.network_bytes_per_s
+            table.add_row(
+                instance.provider,
+                instance.instance_type,
+                f"{instance.num_accelerators} x {instance.accelerator}",
+                str(instance.vcpus),
+                format_bytes(instance.host_memory_bytes),
+                f"{network * 8 / GIGA:,.0f}" if network else "",
+                instance.confidence,
+            )
     return table
 
 

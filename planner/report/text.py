@@ -7,7 +7,7 @@ from planner.domain.estimate import Estimate, Quantiles
 from planner.domain.run_config import RunConfig
 from planner.gate.decision import GateDecision
 from planner.report.terminal_tables import plain, print_table
-from planner.units import GIB, format_bytes, format_count, format_duration, format_usd
+from planner.units import GIB, format_bytes, format_count, format_duration, format_energy, format_mass, format_usd
 
 VERDICT_STYLE = {"allow": "bold green", "warn": "bold yellow", "block": "bold red"}
 
@@ -66,6 +66,8 @@ def _headlines(estimate: Estimate) -> Table:
         ("storage", estimate.storage_bytes, format_bytes),
         ("network", estimate.network_bytes, format_bytes),
         ("cost", estimate.cost_usd, format_usd),
+        ("energy", estimate.energy_j, format_energy),
+        ("CO2e", estimate.co2e_g, format_mass),
     ]
     for label, quantiles, show in rows:
         if quantiles is not None and callable(show):

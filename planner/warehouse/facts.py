@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from planner.dialects.interpret import interpret
 from planner.domain import Frozen
 from planner.domain.programme import HardwareRule, Programme
 from planner.domain.tracking_uri import redact_uri
+from planner.warehouse.bills import RunBill, bills_of_runs
 from planner.warehouse.build import build_views
 from planner.warehouse.connection import Warehouse
 from planner.warehouse.registry import store
@@ -29,6 +30,8 @@ class Understood(Frozen):
     run_id: str
     content_hash: str
     interpreter: str
+    bill_usd: float | None = None
+    """Cost by cloud bills that it was interpreted with."""
 
 
 UNDERSTOOD_KEY = ("source", "run_id")
@@ -49,13 +52,16 @@ def understand(db: Warehouse, catalog: Catalog, programme: Programme) -> int:
     landed = [source for (source,) in db.execute("select distinct source from raw_runs order by source")]
     ranks = {name: rank for rank, name in enumerate(rules)}
     landed.sort(key=lambda source: ranks.get(source, len(ranks)))
+    bills = bills_of_runs(db)
     for rank, source in enumerate(landed):
-        _understand_source(db, source, landed[:rank], catalog, rules.get(source, ()))
+        _understand_source(db, source, landed[:rank], catalog, rules.get(source, ()), bills)
     return int(db.execute("select count(*) from training_runs")[0][0])
 
 
-def read_facts(db: Warehouse, source: str, run_ids: Sequence[str]) -> Iterator[RunFacts]:
-    """The named runs of a source; ``run_ids`` in ascending order."""
+def read_facts(
+    db: Warehouse, source: str, run_ids: Sequence[str], bills: Mapping[str, RunBill] | None = None
+) -> Iterator[RunFacts]:
+    """The named runs of a source, with their cost by cloud bills; ``run_ids`` in ascending order."""
     if run_ids:
         # a range of ids reaches the raw tables below the view, a list alone would read them whole
         for row in db.rows(
@@ -63,26 +69,38 @@ def read_facts(db: Warehouse, source: str, run_ids: Sequence[str]) -> Iterator[R
             "order by run_id",
             (source, run_ids[0], run_ids[-1], list(run_ids)),
         ):
-            yield _facts(row)
+            yield _facts(row, (bills or {}).get(row["run_id"]))
 
 
 def _understand_source(
-    db: Warehouse, source: str, preferred: list[str], catalog: Catalog, rules: tuple[HardwareRule, ...]
+    db: Warehouse,
+    source: str,
+    preferred: list[str],
+    catalog: Catalog,
+    rules: tuple[HardwareRule, ...],
+    bills: Mapping[str, RunBill],
 ) -> None:
     elsewhere = "run_id in (select run_id from raw_runs where list_contains(?::varchar[], source))"
     db.execute(f"delete from training_runs where source = ? and {elsewhere}", (source, preferred))
     interpreter = _fingerprint(catalog, rules)
     waiting = db.execute(
         "select run_id, r.content_hash from raw_runs r left join understood u using (source, run_id) "
-        f"left join training_runs t using (source, run_id) where source = ? and not {elsewhere} and (t.run_id is null "
-        "or u.content_hash is distinct from r.content_hash or u.interpreter is distinct from ?) order by run_id",
+        "left join training_runs t using (source, run_id) left join int_run_bills b using (run_id) "
+        f"where source = ? and not {elsewhere} and (t.run_id is null or u.content_hash is distinct from r.content_hash "
+        "or u.interpreter is distinct from ? or u.bill_usd is distinct from b.cost_usd) order by run_id",
         (source, preferred, interpreter),
     )
     for first in range(0, len(waiting), RUNS_PER_QUERY):
         hashes = dict(waiting[first : first + RUNS_PER_QUERY])
-        runs = [interpret(facts, catalog, rules) for facts in read_facts(db, source, list(hashes))]
+        runs = [interpret(facts, catalog, rules) for facts in read_facts(db, source, list(hashes), bills)]
         done = [
-            Understood(source=source, run_id=run_id, content_hash=content_hash, interpreter=interpreter)
+            Understood(
+                source=source,
+                run_id=run_id,
+                content_hash=content_hash,
+                interpreter=interpreter,
+                bill_usd=bills[run_id].cost_usd if run_id in bills else None,
+            )
             for run_id, content_hash in hashes.items()
         ]
         with db.transaction():
@@ -100,7 +118,7 @@ def _fingerprint(catalog: Catalog, rules: tuple[HardwareRule, ...]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _facts(row: dict[str, Any]) -> RunFacts:
+def _facts(row: dict[str, Any], bill: RunBill | None) -> RunFacts:
     metrics = json.loads(row["metrics"])
     return RunFacts(
         source=row["source"],
@@ -117,4 +135,6 @@ def _facts(row: dict[str, Any]) -> RunFacts:
         inputs=tuple(LoggedInput(**given) for given in json.loads(row["inputs"])),
         num_nodes=row["num_nodes"],
         network_bytes=row["network_bytes"],
+        bill_usd=None if bill is None else bill.cost_usd,
+        num_charges=0 if bill is None else bill.num_charges,
     )

@@ -25,6 +25,7 @@ select
     (r.actual ->> '$.host_peak_bytes')::double as host_peak_bytes,
     c.accelerator_hours,
     c.list_cost_usd,
+    (r.actual ->> '$.cost_usd')::double as actual_cost_usd,
     r.problem,
     r.source
 from training_runs as r

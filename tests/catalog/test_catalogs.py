@@ -10,7 +10,9 @@ CATALOG = load_catalog()
 
 
 def test_the_catalogs_are_large_enough_and_cover_every_kind_of_hardware() -> None:
-    assert len(CATALOG.accelerators) >= 20
+    assert len(CATALOG.accelerators) >= 60
+    assert len(CATALOG.instances) >= 80
+    assert len(CATALOG.cpus) >= 10
     assert len(CATALOG.models) >= 25
     assert {a.kind for a in CATALOG.accelerators.values()} == {"gpu", "tpu", "npu", "cpu"}
     assert {"NVIDIA", "AMD", "Intel", "Google", "AWS"} <= {a.vendor for a in CATALOG.accelerators.values()}
@@ -20,6 +22,11 @@ def test_every_row_has_a_source_and_a_date() -> None:
     for accelerator in CATALOG.accelerators.values():
         assert (accelerator.source_url or "").startswith("https://"), accelerator.slug
         assert accelerator.retrieved_on, accelerator.slug
+    for cpu in CATALOG.cpus.values():
+        assert cpu.source_url.startswith("https://"), cpu.slug
+        assert cpu.retrieved_on, cpu.slug
+    for instance in CATALOG.instances:
+        assert instance.source_url.startswith("https://"), instance.instance_type
     for price in CATALOG.prices.prices:
         assert price.source_url.startswith("https://"), price
         assert price.valid_from <= price.retrieved_on, price
@@ -33,8 +40,6 @@ def test_figures_are_in_base_units_and_in_sane_ratios() -> None:
         peak = accelerator.peak_flop_per_s
         assert peak, accelerator.slug
         assert 1e9 < accelerator.memory_bandwidth_bytes_per_s < 2e13, accelerator.slug
-        if "fp8" in peak and "bf16" in peak:
-            assert 1 <= peak["fp8"] / peak["bf16"] <= 2.05, accelerator.slug
 
 
 def test_prices_belong_to_known_accelerators_and_are_never_given_twice() -> None:

@@ -25,7 +25,7 @@ def speed(samples_per_second: float, runtime_s: float = 100.0) -> dict[str, floa
     [
         (79.6, 700, "h100-sxm-80gb"),
         (45, 350, "l40s-48gb"),
-        (45, 300, "l40-48gb"),
+        (22.5, 72, "l4-24gb"),
         (80, 300, "a100-pcie-80gb"),
         (15, 70, "t4-16gb"),
         (22.5, 300, "a10g-24gb"),

@@ -8,7 +8,7 @@ from planner.catalog.load import load_catalog
 from planner.domain.accelerator import Cluster
 from planner.domain.estimate import Quantiles
 from planner.domain.price_book import Price, PriceBook
-from planner.estimator.cost import accelerator_quote, cost_of_run, with_compute_hours
+from planner.estimator.cost import accelerator_quote, billed_s, cost_of_run, with_compute_hours
 from planner.units import GIB
 
 DAY = date(2026, 11, 24)
@@ -106,6 +106,72 @@ def test_twice_the_hours_double_the_compute_row_only(make_config: Any) -> None:
     assert changed is not None
     assert changed.p50 == sum(changed_rows.values())
     assert (changed.p10, changed.p90) == pytest.approx((2 * 16 + 1, 2 * 30 + 1))
+
+
+@pytest.mark.parametrize(("used", "billed"), [(1, 8), (5, 8), (8, 8), (9, 16)])
+def test_whole_instances_are_billed(make_config: Any, used: int, billed: int) -> None:
+    book = PriceBook(prices=(price(usd_per_unit=16.0, unit="instance_hour", accelerators_per_instance=8),))
+    cluster = make_config(cluster={"count": used}).cluster
+    hours = Quantiles.exact(10.0 * used)
+    cost, rows, notes = cost_of_run(cluster, book, DAY, accelerator_hours=hours, stored_bytes=0, uploaded_bytes=0)
+    assert cost is not None
+    assert any("whole instances are billed" in note for note in notes) == (used < billed)
+    assert cost.p50 == pytest.approx(billed * 2.0 * 10)
+    assert rows["compute"] == pytest.approx(used * 2.0 * 10)
+    assert rows.get("unused_accelerators", 0.0) == pytest.approx((billed - used) * 2.0 * 10)
+
+
+def test_at_each_place_the_instance_that_bills_least_is_taken(make_config: Any) -> None:
+    book = PriceBook(
+        prices=(
+            price(usd_per_unit=2.0, accelerators_per_instance=8, instance_type="eight"),
+            price(usd_per_unit=3.0, accelerators_per_instance=1, instance_type="one"),
+        )
+    )
+
+    def quoted(**cluster: Any) -> float | None:
+        quote = accelerator_quote(make_config(cluster=cluster).cluster, book, DAY)
+        return quote.usd.p50 if quote.usd else None
+
+    assert quoted(count=2) == 3.0
+    assert quoted(count=8) == 2.0
+    assert quoted(count=2, instance_type="eight") == 8.0
+    assert quoted(count=2, instance_type="four") is None
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "increment_s", "minimum_s", "billed"),
+    [(10.0, 1.0, 60.0, 60.0), (61.2, 1.0, 60.0, 62.0), (3601.0, 3600.0, 0.0, 7200.0), (3600.0, 3600.0, 0.0, 3600.0)],
+)
+def test_time_is_billed_in_whole_increments(
+    duration_s: float, increment_s: float, minimum_s: float, billed: float
+) -> None:
+    assert billed_s(duration_s, increment_s, minimum_s) == billed
+
+
+def test_an_hour_that_has_begun_is_billed_where_the_provider_bills_hours(make_config: Any) -> None:
+    book = PriceBook(prices=(price(billing_increment_s=3600.0),))
+    cluster = make_config(cluster={"count": 2}).cluster
+    _, rows, _ = cost_of_run(
+        cluster, book, DAY, accelerator_hours=Quantiles.exact(2.2), stored_bytes=0, uploaded_bytes=0
+    )
+    assert rows == pytest.approx({"compute": 2 * 2 * 2.0})
+
+
+def test_machines_of_ones_own_cost_capital_space_and_power(make_config: Any) -> None:
+    owned = {
+        "capital_usd": 35_064, "amortisation_years": 4, "usd_per_kwh": 0.2, "space_usd_per_month": 73.05,
+        "utilisation_ratio": 0.5,
+    }  # fmt: skip
+    cluster = make_config(cluster={"owned": owned, "power": {"power_w": 1000, "pue_ratio": 1.5}}).cluster
+    cost, rows, _ = cost_of_run(cluster, None, DAY, accelerator_hours=HOURS, stored_bytes=0, uploaded_bytes=0)
+    assert rows == pytest.approx({"capital": 20.0, "space": 2.0, "power": 3.0})
+    assert cost is not None
+    assert cost.p50 == sum(rows.values())
+    slower, slower_rows = with_compute_hours(cost, rows, old_hours=HOURS, new_hours=HOURS.scale(2.0))
+    assert slower_rows == pytest.approx({row: 2 * usd for row, usd in rows.items()})
+    assert slower is not None
+    assert slower.p90 == pytest.approx(2 * cost.p90)
 
 
 def test_a_run_without_cost_stays_without() -> None:

@@ -18,7 +18,7 @@ from planner.units import DAY_S, GIB, HOUR_S, MIB
 
 
 def test_every_resource_has_a_name_for_people() -> None:
-    assert set(QUANTITIES) == {*get_args(Resource), *get_args(ForecastResource)}
+    assert set(QUANTITIES) == {*get_args(Resource), *get_args(ForecastResource), "energy_j", "co2e_g"}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,8 @@ def test_every_resource_has_a_name_for_people() -> None:
         ("cost_usd", 5000.0, "USD", 1.0),
         ("cost_usd", 50_000.0, "thousand USD", 1000.0),
         ("runs", 12.0, "count", 1.0),
+        ("energy_j", 7.2e6, "kWh", 3.6e6),
+        ("co2e_g", 500.0, "kg", 1000.0),
     ],
 )
 def test_an_axis_has_the_unit_in_which_its_largest_value_is_easy_to_read(
