@@ -44,7 +44,7 @@ def test_a_model_is_found_by_its_hugging_face_id(tmp_path: Path) -> None:
         ("lora: {rnk: 4}", ["lora.rnk", "rank"]),
         ("micro_batch_size: -1", ["micro_batch_size", "greater than 0", "-1"]),
         ("seq_len: 10000000000000", ["seq_len", "less than or equal"]),
-        ("method: loara", ["method", "'full', 'lora' or 'qlora'", "loara"]),
+        ("method: loara", ["method", "'full', 'lora', 'qlora' or 'adapter'", "loara"]),
         ("precision: int3", ["precision", "int3", "bf16-mixed"]),
         ("lora: {targets: attn_everything}", ["attn_everything", "q_proj"]),
         ("train_tokens: .nan", ["train_tokens", "finite"]),

@@ -1,17 +1,21 @@
 """A training run being put together: each value is checked alone, so that a strange one costs only its field."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from planner.catalog.load import Catalog
 from planner.domain import Frozen
-from planner.domain.run_config import Checkpoints, Lora, Parallelism, RunConfig
+from planner.domain.lora import Lora
+from planner.domain.parallelism import Parallelism
+from planner.domain.run_config import Checkpoints, RunConfig
 from planner.domain.training_run import Actual, Origin, OriginKind
 from planner.errors import PlannerError
 
 NESTED: dict[str, type[Frozen]] = {"lora": Lora, "parallelism": Parallelism, "checkpoints": Checkpoints}
 CONFIG_FIELDS = tuple(name for name in RunConfig.model_fields if name != "name")
+
+MAY_BE_UNKNOWN = {name for name, field in RunConfig.model_fields.items() if type(None) in get_args(field.annotation)}
 
 
 class Draft:
@@ -50,7 +54,11 @@ class Draft:
 
     def config(self, name: str) -> RunConfig:
         """The configuration; raises ``ValidationError`` where its fields contradict each other."""
-        given: dict[str, Any] = {field: self._values.get(field) for field in CONFIG_FIELDS}
+        given: dict[str, Any] = {
+            field: self._values.get(field)
+            for field in CONFIG_FIELDS
+            if field in self._values or field in MAY_BE_UNKNOWN
+        }
         for owner, kind in NESTED.items():
             parts = {
                 field.partition(".")[2]: value for field, value in self._values.items() if field.startswith(f"{owner}.")

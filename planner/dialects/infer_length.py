@@ -10,8 +10,8 @@ from functools import lru_cache
 from itertools import product
 
 from planner.dialects.counted_params import adapter_params, params_without_input_embedding
+from planner.domain.lora import LORA_TARGET_SETS
 from planner.domain.model_spec import ModelSpec
-from planner.domain.run_config import LORA_TARGET_SETS
 
 FLOP_PER_TOKEN_AND_PARAM = 6
 COMMON_RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)

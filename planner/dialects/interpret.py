@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from planner.catalog.load import Catalog
 from planner.dialects import hf_trainer, planner_contract, torchtune
 from planner.dialects.actuals import read_durations, read_peaks, read_trainer_actuals, steps_of
-from planner.dialects.draft import CONFIG_FIELDS, Draft
+from planner.dialects.draft import CONFIG_FIELDS, MAY_BE_UNKNOWN, Draft
 from planner.dialects.facts import RunFacts
 from planner.dialects.infer_hardware import infer_cluster, infer_ranks
 from planner.dialects.infer_length import Inferred, infer_length
@@ -28,6 +28,7 @@ NEEDED = {
 DIALECTS = {"hf_trainer": hf_trainer, "torchtune": torchtune}
 UNREADABLE = "what it logged cannot be read"
 COUNTED_TOKENS = ("num_input_tokens_seen", "num_tokens")
+HAVE_A_DEFAULT = set(CONFIG_FIELDS) - MAY_BE_UNKNOWN
 
 
 def interpret(facts: RunFacts, catalog: Catalog, hardware: Sequence[HardwareRule] = ()) -> TrainingRun:
@@ -178,7 +179,9 @@ def _origins(draft: Draft) -> dict[str, Origin]:
         *(f"actual.{name}" for name in Actual.model_fields),
     ]
     nothing = Origin(kind="unknown", rule="no param, metric or tag that is read says so")
-    return dict(sorted({**dict.fromkeys(fields, nothing), **draft.origins}.items()))
+    usual = Origin(kind="inferred", rule="what training libraries do when nothing is said")
+    found = {field: usual if field in HAVE_A_DEFAULT else nothing for field in fields}
+    return dict(sorted({**found, **draft.origins}.items()))
 
 
 def _name(facts: RunFacts) -> str:

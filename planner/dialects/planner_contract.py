@@ -20,7 +20,9 @@ from typing import Any
 from planner.dialects.draft import CONFIG_FIELDS, NESTED, Draft
 from planner.dialects.facts import RunFacts
 from planner.domain.accelerator import Cluster
-from planner.domain.run_config import Checkpoints, Dataset, Lora, Parallelism, RunConfig
+from planner.domain.lora import Lora
+from planner.domain.parallelism import Parallelism
+from planner.domain.run_config import Checkpoints, Dataset, RunConfig
 from planner.domain.training_run import Actual, OriginKind
 
 NAME = "planner"

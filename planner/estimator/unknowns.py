@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from planner.domain.lora import LORA_TARGET_SETS, Lora
 from planner.domain.model_spec import ModelSpec
-from planner.domain.run_config import LORA_TARGET_SETS, PRECISIONS, Lora, Precision, RunConfig
+from planner.domain.precision import PRECISIONS, Precision
+from planner.domain.run_config import RunConfig
 from planner.estimator.adapter_guess import guess_adapter
 
 MAX_ALTERNATIVES = 16

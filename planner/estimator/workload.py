@@ -5,7 +5,9 @@ from typing import NamedTuple, TypeVar
 
 from planner.domain.accelerator import Accelerator, Dtype
 from planner.domain.model_spec import ModelSpec
-from planner.domain.run_config import ActivationCheckpointing, LossKernel, Optimizer, Precision, RunConfig
+from planner.domain.precision import Precision
+from planner.domain.run_config import RunConfig
+from planner.domain.run_vocabulary import ActivationCheckpointing, LossKernel, Optimizer
 from planner.errors import UnknownFieldError
 from planner.estimator.params import AdapterCounts, ParamCounts, count_adapter, count_params
 from planner.estimator.software import SoftwareClass, software_class
@@ -243,6 +245,6 @@ def workload(config: RunConfig) -> Workload:
         data_parallel=config.data_parallel,
         zero_stage=zero_stage,
         shards=shards,
-        sequence_parallel=parallelism.sequence_parallel,
+        sequence_parallel=parallelism.sequence_parallel is True,
         cpu_offload=parallelism.cpu_offload,
     )

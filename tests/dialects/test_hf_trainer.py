@@ -6,7 +6,8 @@ from planner.catalog.load import Catalog
 from planner.dialects.counted_params import adapter_params, params_without_input_embedding
 from planner.dialects.facts import LoggedInput, RunFacts
 from planner.dialects.interpret import interpret
-from planner.domain.run_config import LORA_TARGET_SETS, RunConfig
+from planner.domain.lora import LORA_TARGET_SETS
+from planner.domain.run_config import RunConfig
 from planner.domain.training_run import TrainingRun
 
 MakeFacts = Callable[..., RunFacts]

@@ -1,8 +1,8 @@
 import pytest
 
 from planner.catalog.load import load_catalog
+from planner.domain.lora import LORA_TARGET_SETS
 from planner.domain.model_spec import ModelSpec
-from planner.domain.run_config import LORA_TARGET_SETS
 from planner.estimator.params import count_adapter, count_params
 
 MODELS = load_catalog().models

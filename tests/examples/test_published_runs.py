@@ -5,7 +5,7 @@ import pytest
 
 from planner.catalog.load import load_catalog
 from planner.config_files import load_programme, load_run
-from planner.domain.run_config import LORA_TARGET_SETS
+from planner.domain.lora import LORA_TARGET_SETS
 from planner.errors import ConfigError
 from planner.sources.demo_experiments import DEMO_EXPERIMENTS
 from planner.sources.published_runs import PublishedRun, read_published_runs

@@ -1,6 +1,6 @@
 """Logits and what the loss makes of them."""
 
-from planner.domain.run_config import LossKernel
+from planner.domain.run_vocabulary import LossKernel
 from planner.estimator.constants import MEMORY
 from planner.estimator.workload import Workload
 

@@ -1,6 +1,6 @@
 """Time of operations that wait for memory: norms, activations, residuals, logits, adapters, dequantisation."""
 
-from planner.domain.run_config import LossKernel
+from planner.domain.run_vocabulary import LossKernel
 from planner.estimator.constants import TIME
 from planner.estimator.software import SoftwareClass
 from planner.estimator.workload import Workload
