@@ -179,7 +179,7 @@ def workload(config: RunConfig) -> Workload:
         rank = known(config.lora and config.lora.rank, "lora.rank", "it decides the adapter's size")
         targets = known(config.lora and config.lora.targets, "lora.targets", "they decide the adapter's size")
         adapter = count_adapter(model, rank, targets)
-        trainable = config.trainable_params or model.num_layers * adapter.params_per_layer
+        trainable = config.trainable_params or round(model.num_layers * adapter.params_per_layer)
 
     quantization = config.base_quantization or "none"
     is_quantised = not trains_base and quantization != "none"

@@ -13,6 +13,7 @@ def gathered_bytes(run: Workload) -> float:
     per_linear, per_other = run.compute_bytes, run.compute_bytes
     if run.is_quantised:
         per_linear, per_other = run.linear_bytes, run.other_bytes
-    linear = layers * (counts.attention_per_layer + counts.mlp_per_layer / run.ep) / run.tp
+    shared_mlp = counts.mlp_per_layer - counts.routed_experts_per_layer
+    linear = layers * (counts.attention_per_layer + shared_mlp + counts.routed_experts_per_layer / run.ep) / run.tp
     others = layers * (counts.norms_per_layer + counts.router_per_layer) + (counts.embeddings + counts.head) / run.tp
     return (linear * per_linear + others * per_other) * (1.0 - 1.0 / run.shards)

@@ -6,11 +6,12 @@ from planner.estimator.workload import Workload
 def stage_params(run: Workload, *, has_embeddings: bool, has_head: bool) -> tuple[float, float]:
     """Parameters of one device before ZeRO divides them: (linear layers, all others).
 
-    Tensor parallel divides matrices, expert parallel the experts, pipeline parallel the layers; norms are whole.
+    Tensor parallel divides matrices, expert parallel the routed experts, pipeline parallel the layers; norms are whole.
     """
     counts = run.params
     layers = run.stage_layers
-    linear = layers * (counts.attention_per_layer / run.tp + counts.mlp_per_layer / (run.tp * run.ep))
+    shared_mlp = counts.mlp_per_layer - counts.routed_experts_per_layer
+    linear = layers * (counts.attention_per_layer + shared_mlp + counts.routed_experts_per_layer / run.ep) / run.tp
     others: float = layers * (counts.norms_per_layer + counts.router_per_layer)
     if has_embeddings:
         others += counts.embeddings / run.tp
