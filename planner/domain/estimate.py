@@ -113,6 +113,18 @@ class Provenance(Frozen):
     corrections: tuple[Correction, ...] = ()
 
 
+class CheckpointAdvice(Frozen):
+    """What interruptions and checkpoints ask of each other."""
+
+    expected_interruptions: float = Field(ge=0)
+    best_every_steps: int | None
+    """Checkpoint interval that loses least (Young, Daly); None where once at the end is best."""
+    needed_bytes_per_s: float = Field(ge=0)
+    """What storage must take in for writing to stay below a twentieth of the run."""
+    needed_iops: float = Field(ge=0)
+    """The same in writes of 1 MiB."""
+
+
 class Estimate(Frozen):
     """What one run is expected to need."""
 
@@ -136,6 +148,7 @@ class Estimate(Frozen):
     duration_breakdown_s: dict[str, float]
     checkpoint_bytes: Quantiles
     """One checkpoint."""
+    checkpoint_advice: CheckpointAdvice | None = None
     storage_bytes: Quantiles
     storage_breakdown_bytes: dict[str, float]
     network_bytes: Quantiles

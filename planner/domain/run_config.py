@@ -10,6 +10,7 @@ from planner.domain.accelerator import Cluster, Dtype
 from planner.domain.lookup import look_up
 from planner.domain.lora import Lora
 from planner.domain.model_spec import ModelSpec
+from planner.domain.operations import Evaluation, Operations
 from planner.domain.parallelism import Parallelism
 from planner.domain.precision import PRECISIONS, Precision, PrecisionName
 from planner.domain.run_consistency import check_consistent
@@ -38,6 +39,10 @@ class Checkpoints(Frozen):
     """None: all are kept."""
     content: Literal["adapter", "weights", "full_state"] | None = None
     """None: the adapter for LoRA and QLoRA, weights otherwise; full_state adds optimizer states."""
+    asynchronous: bool = False
+    """Written while training goes on, from a copy in host memory."""
+    write_bytes_per_s: float | None = Field(default=None, gt=0, le=10**14)
+    """What storage takes in from the whole run; None: unknown."""
 
 
 class Dataset(Frozen):
@@ -115,9 +120,11 @@ class RunConfig(Frozen):
     loss: LossKernel | None = None
     compiler: Compiler | None = None
     generation: Generation | None = None
+    evaluation: Evaluation | None = None
     parallelism: Parallelism = Parallelism()
     cluster: Cluster | None = None
     checkpoints: Checkpoints = Checkpoints()
+    operations: Operations = Operations()
     framework: str | None = Field(default=None, max_length=200)
     framework_version: str | None = Field(default=None, max_length=200)
 

@@ -104,13 +104,6 @@ class TimeConstants:
     ops_per_layer: Annotated[float, "operations of one forward pass of a layer, eager"] = 25.0
     ops_per_adapter: Annotated[float, "dropout, two matmuls, scale, add"] = 4.0
     ops_per_optimizer_tensor: Annotated[float, "assumed: launches per trained tensor"] = 2.0
-    start_up_cpu_s: Annotated[float, "0.4 inside the tracked run; the rest is assumed, imports; " + CPU_RUNS] = 2.0
-    start_up_accelerator_s: Annotated[float, "assumed: scheduling excluded, imports, CUDA context, first batch"] = 60.0
-    start_up_node_doubling_s: Annotated[float, "assumed: rendezvous of more nodes"] = 10.0
-    compile_s: Annotated[float, "assumed: compiled software, first steps"] = 60.0
-    load_bytes_per_s: Annotated[float, "assumed: weights read from shared storage, one node"] = 1.5e9
-    checkpoint_bytes_per_s: Annotated[float, "assumed: checkpoint written to shared storage, whole run"] = 1.0e9
-    start_up_log_sd: Annotated[float, "assumed"] = 0.7
     tokens_per_s_log_sd: Annotated[float, "a suite never seen: p10 -22 %, p90 +9 % and its bias"] = 0.25
     unknown_software_log_sd: Annotated[float, "software class not known: stock to tuned differ by 1.5"] = 0.32
     unsure_log_sd: Annotated[float, "assumed: data sheet unsure or a generic CPU"] = 0.5

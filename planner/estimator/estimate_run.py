@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from planner.domain.estimate import Estimate, MemoryEstimate, Provenance, Quantiles
+from planner.domain.estimate import CheckpointAdvice, Estimate, MemoryEstimate, Provenance, Quantiles
 from planner.domain.price_book import PriceBook
 from planner.domain.run_config import RunConfig
 from planner.estimator.constants import PRIOR
@@ -11,10 +11,13 @@ from planner.estimator.cost import cost_of_run
 from planner.estimator.network import inter_node_bytes_per_s, network_rows
 from planner.estimator.physics import Physics, run_physics
 from planner.estimator.quantile_mixture import Triple, mix
-from planner.estimator.storage import base_model_bytes, dataset_bytes, storage_rows
+from planner.estimator.storage import base_model_bytes, dataset_bytes, months_kept, storage_rows
 from planner.estimator.unknowns import describe, expand
 from planner.estimator.workload import known
+from planner.units import format_duration
 
+LARGE_LOSS_RATIO = 0.05
+"""Share of the work that interruptions may cost without a note."""
 SIZE_LOG_SD = 0.1
 """Spread of bytes stored and moved: file formats, compression, metadata; assumed."""
 
@@ -45,7 +48,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         model_bytes=base_model_bytes(shown.run),
         dataset_bytes=dataset_bytes(shown.config, shown.train_tokens),
         checkpoint_bytes=shown.checkpoint_bytes,
-        num_written=shown.num_written,
+        num_written=shown.course.num_written,
     )
     start_up = mix(weights, [physics.start_up_s for physics in found])
     cost, cost_rows, notes = cost_of_run(
@@ -53,7 +56,9 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         prices,
         on,
         accelerator_hours=durations.scale(cluster.count / 3600.0),
-        stored_bytes=sum(stored.values()),
+        stored_bytes=sum(
+            size_bytes * months_kept(config.operations.retention, content) for content, size_bytes in stored.items()
+        ),
         uploaded_bytes=shown.checkpoint_bytes,
     )
     return Estimate(
@@ -74,6 +79,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         duration_s=durations,
         duration_breakdown_s=_duration_rows(durations, start_up, shown),
         checkpoint_bytes=_sizes(weights, [physics.checkpoint_bytes for physics in found]),
+        checkpoint_advice=_checkpoint_advice(shown),
         storage_bytes=Quantiles.lognormal(sum(stored.values()), SIZE_LOG_SD),
         storage_breakdown_bytes=stored,
         network_bytes=Quantiles.lognormal(sum(moved.values()), SIZE_LOG_SD),
@@ -89,6 +95,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
 
 def _notes(config: RunConfig, shown: Physics, unknowns: tuple[str, ...]) -> tuple[str, ...]:
     notes = []
+    advice = _checkpoint_advice(shown).best_every_steps
     if unknowns:
         notes.append(
             f"not all fields are known: the breakdowns show one possibility, {describe(shown.config, unknowns)}"
@@ -103,6 +110,17 @@ def _notes(config: RunConfig, shown: Physics, unknowns: tuple[str, ...]) -> tupl
         )
     if shown.run.num_nodes > 1 and shown.run.inter_node_bytes_per_s is None:
         notes.append("cluster.inter_node_bytes_per_s_per_accelerator is not given: 25 GB/s were taken")
+    lost_s, work_s = shown.course.interruptions.lost_s, shown.train_tokens / shown.tokens_per_s_per_accelerator[1]
+    if lost_s * shown.run.num_devices > LARGE_LOSS_RATIO * work_s:
+        notes.append(
+            f"interruptions are expected to cost {format_duration(lost_s)}: "
+            + (
+                "write checkpoints (checkpoints.every_steps)"
+                if advice is None
+                else f"checkpoints every {advice:,} steps"
+            )
+            + " lose least"
+        )
     return tuple(notes)
 
 
@@ -119,12 +137,26 @@ def _sizes(weights: Sequence[float], sizes: Sequence[float]) -> Quantiles:
 
 
 def _duration_rows(durations: Quantiles, start_up: Quantiles, shown: Physics) -> dict[str, float]:
-    """Rows that add up to the median duration: training is what start-up and checkpoints leave."""
-    return {
+    """Rows that add up to the median duration: training is what the others leave."""
+    course = shown.course
+    others = {
         "start_up": start_up.p50,
-        "training": max(durations.p50 - start_up.p50 - shown.writing_s, 0.0),
-        "checkpoints": shown.writing_s,
+        "evaluation": course.evaluation_s,
+        "checkpoints": course.writing_s,
+        "interruptions": course.interruptions.lost_s,
     }
+    return {**others, "training": max(durations.p50 - sum(others.values()), 0.0)}
+
+
+def _checkpoint_advice(shown: Physics) -> CheckpointAdvice:
+    course = shown.course
+    steps = course.best_interval_s / shown.step.total_s
+    return CheckpointAdvice(
+        expected_interruptions=course.interruptions.expected,
+        best_every_steps=max(1, round(steps)) if steps < shown.steps else None,
+        needed_bytes_per_s=course.writing.needed_bytes_per_s,
+        needed_iops=course.writing.needed_iops,
+    )
 
 
 def _memory(found: Sequence[Physics], weights: Sequence[float], shown: Physics) -> MemoryEstimate:

@@ -12,10 +12,12 @@ from planner.estimator.memory.allocator import context_bytes, fits_probability, 
 from planner.estimator.memory.host import host_bytes
 from planner.estimator.memory.timeline import Timeline, build_timeline
 from planner.estimator.quantile_mixture import Triple, lognormal_triple
+from planner.estimator.run_course import RunCourse, run_course
 from planner.estimator.step_time.efficiency import peak_flop_per_s
 from planner.estimator.step_time.roofline import StepTime, step_time
-from planner.estimator.storage import base_model_bytes, checkpoint_bytes, checkpoints_written
-from planner.estimator.wall_time import checkpoint_writing_s, duration_triple, start_up_s
+from planner.estimator.storage import base_model_bytes, checkpoint_bytes
+from planner.estimator.wall_time import duration_triple, start_up_s
+from planner.estimator.wall_time_constants import WALL_TIME
 from planner.estimator.workload import Workload, workload
 
 
@@ -38,9 +40,8 @@ class Physics(NamedTuple):
     tokens_per_s_per_accelerator: Triple
     start_up_s: Triple
     duration_s: Triple
-    writing_s: float
     checkpoint_bytes: float
-    num_written: int
+    course: RunCourse
 
 
 def speed_log_sd(accelerator: Accelerator, run: Workload) -> float:
@@ -98,9 +99,18 @@ def run_physics(config: RunConfig) -> Physics:
     )
     training_s = train_tokens / speed / run.num_devices
     peak = peak_flop_per_s(run.accelerator, run.compute_dtype)
-    starting = start_up_s(run, base_model_bytes(run))
-    one_checkpoint, written = checkpoint_bytes(config, run), checkpoints_written(config, steps)
-    writing = checkpoint_writing_s(one_checkpoint, written)
+    starting = start_up_s(run, base_model_bytes(run), config.operations)
+    one_checkpoint = checkpoint_bytes(config, run)
+    course = run_course(
+        config,
+        run,
+        steps=steps,
+        training_s=training_s,
+        tokens_per_s=speed * run.num_devices,
+        start_up_s=starting,
+        checkpoint_bytes=one_checkpoint,
+    )
+    working = training_s + course.evaluation_s + course.interruptions.lost_s
     return Physics(
         config=config,
         run=run,
@@ -116,9 +126,8 @@ def run_physics(config: RunConfig) -> Physics:
         flop=flop,
         mfu=flop / training_s / (peak * run.num_devices),
         tokens_per_s_per_accelerator=lognormal_triple(speed, spread),
-        start_up_s=lognormal_triple(starting, TIME.start_up_log_sd),
-        duration_s=duration_triple(starting, training_s, writing, spread),
-        writing_s=writing,
+        start_up_s=lognormal_triple(starting, WALL_TIME.start_up_log_sd),
+        duration_s=duration_triple(starting, working, course.writing_s, spread, course.interruptions.lost_sd_s),
         checkpoint_bytes=one_checkpoint,
-        num_written=written,
+        course=course,
     )
