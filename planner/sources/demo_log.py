@@ -127,7 +127,7 @@ def total_flos(config: RunConfig, tokens: float) -> float:
     """A Hugging Face trainer's ``total_flos``: 6 x tokens x parameters, input embeddings left out, adapter included."""
     if config.model is None:
         return 0.0
-    params = count_params(config.model).non_embedding
+    params = float(count_params(config.model).non_embedding)
     if config.lora is not None and config.lora.rank is not None and config.lora.targets is not None:
         adapter = count_adapter(config.model, config.lora.rank, config.lora.targets)
         params += config.model.num_layers * adapter.params_per_layer

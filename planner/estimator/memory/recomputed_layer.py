@@ -1,5 +1,6 @@
 """What lives inside one layer while its gradient is computed."""
 
+from planner.domain.layer_matrices import active_ffn_width
 from planner.estimator.constants import MEMORY
 from planner.estimator.memory.saved_activations import hidden_divisor, layer_bytes_per_token
 from planner.estimator.workload import Workload
@@ -12,7 +13,6 @@ def recomputed_bytes(run: Workload) -> float:
 
 def backward_temporaries_bytes(run: Workload) -> float:
     """Gradients of activations alive inside one layer: a few tensors of the inner and of the hidden width."""
-    experts = run.model.experts_per_token or 1
-    inner = MEMORY.backward_ffn_elements * run.model.ffn_dim * experts / run.tp
+    inner = MEMORY.backward_ffn_elements * active_ffn_width(run.model) / run.tp
     hidden = MEMORY.backward_hidden_elements * run.model.hidden_dim / hidden_divisor(run)
     return run.compute_bytes * run.pass_tokens * (inner + hidden)

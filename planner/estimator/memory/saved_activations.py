@@ -1,5 +1,6 @@
 """What the forward pass keeps for the backward pass."""
 
+from planner.domain.layer_matrices import active_ffn_width
 from planner.estimator.constants import MEMORY
 from planner.estimator.workload import Workload
 
@@ -29,8 +30,7 @@ def layer_bytes_per_token(run: Workload) -> float:
     if run.software == "tuned" and run.compute_dtype == "fp8":
         inner -= c.fp8_mlp_saving_bytes
     attention = c.attention_saved_bytes * (model.q_dim + model.kv_dim)
-    experts = model.experts_per_token or 1
-    divided = (attention + inner * model.ffn_dim * experts) / run.tp
+    divided = (attention + inner * active_ffn_width(model)) / run.tp
     margin = 1.0 if run.software in ("tuned", "lean") else c.saved_margin_ratio
     saved = margin * (norm * hidden / hidden_divisor(run) + divided) * run.compute_bytes / 2.0
     return saved + eager_scores_bytes_per_token(run) + adapter_inputs_bytes_per_token(run)

@@ -77,7 +77,8 @@ def expert_parallel_bytes(run: Workload, tokens: float) -> float:
     if run.ep == 1:
         return 0.0
     sent = tokens * (run.model.experts_per_token or 1) * run.model.hidden_dim * run.compute_bytes
-    return 4.0 * sent * run.stage_layers * (1.0 - 1.0 / run.ep)
+    moe_layers = run.stage_layers * run.model.num_moe_layers / run.model.num_layers
+    return 4.0 * sent * moe_layers * (1.0 - 1.0 / run.ep)
 
 
 def exposed_s(transfer_s: float, compute_s: float) -> float:

@@ -1,5 +1,6 @@
 """Time of operations that wait for memory: norms, activations, residuals, logits, adapters, dequantisation."""
 
+from planner.domain.layer_matrices import active_ffn_width
 from planner.domain.run_vocabulary import LossKernel
 from planner.estimator.constants import TIME
 from planner.estimator.software import SoftwareClass
@@ -36,8 +37,7 @@ def pointwise_ratio(run: Workload) -> float:
 def pointwise_s(run: Workload, tokens: float) -> float:
     """Seconds of norms, rotary embeddings, activations and residuals in one pass of one device."""
     c, model = TIME, run.model
-    experts = model.experts_per_token or 1
-    elements = c.pointwise_hidden_elements * model.hidden_dim + c.pointwise_ffn_elements * model.ffn_dim * experts
+    elements = c.pointwise_hidden_elements * model.hidden_dim + c.pointwise_ffn_elements * active_ffn_width(model)
     forward = tokens * run.stage_layers * elements / run.tp * run.compute_bytes * pointwise_ratio(run)
     return forward * (1.0 + c.pointwise_backward_ratio + run.recomputed_ratio) / _bandwidth(run)
 
@@ -60,5 +60,7 @@ def dequantisation_s(run: Workload) -> float:
     """Seconds to unpack a 4-bit or int8 base in one pass: each weight once forward, backward and recomputed."""
     if not run.is_blockwise:
         return 0.0
-    weights = run.stage_layers * run.params.linear_per_layer / (run.tp * run.ep)
+    counts = run.params
+    shared = counts.linear_per_layer - counts.routed_experts_per_layer
+    weights = run.stage_layers * (shared + counts.routed_experts_per_layer / run.ep) / run.tp
     return (2.0 + run.recomputed_ratio) * weights * TIME.dequantisation_traffic_bytes / _bandwidth(run)
