@@ -76,7 +76,7 @@ def test_fetching_image_and_model_delays_the_start(make_config: Any) -> None:
 
 def test_what_is_kept_longer_costs_more(make_config: Any) -> None:
     short, long = (
-        estimate_run(make_config(operations={"retention": {"checkpoints_months": months}}), price_book)
+        estimate_run(make_config(operations={"retention": {"checkpoints_months": months}}), load_catalog().prices)
         for months in (1, 12)
     )
     assert sum(long.cost_breakdown_usd.values()) > sum(short.cost_breakdown_usd.values())
