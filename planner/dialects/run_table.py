@@ -52,7 +52,7 @@ class TableRun:
 
     id: str
     config: RunConfig | None
-    """None where nothing can be predicted."""
+    """None where nothing can be predicted. Without ``seq_len`` where the row does not state one length."""
     unpredictable: dict[FigureFamily, str] = field(default_factory=dict)
     """Why a family of figures cannot be predicted from the row, for each that cannot."""
 

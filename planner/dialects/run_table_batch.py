@@ -14,7 +14,7 @@ class Batch:
     """What one pass and one step feed."""
 
     seq_len: int | None
-    """None where only the mean length is stated."""
+    """None where no one length is stated."""
     mean_tokens_per_sample: float | None
     batching: Batching | None
     micro_batch_size: int
@@ -25,8 +25,6 @@ def read_batch(cells: Cells, data_parallel: int) -> Batch | str:
     """Batch and lengths, or what is missing; of micro batch, accumulation and global batch two give the third."""
     seq_len, mean = cells.count("seq_len"), cells.positive("avg_tokens_per_sample")
     batching = cells.word("batching", BATCHINGS)
-    if seq_len is None and mean is None:
-        return "seq_len is not stated, and neither is avg_tokens_per_sample"
     if seq_len is None and mean is not None:
         if batching == "packed":
             seq_len = round(mean)

@@ -1,0 +1,78 @@
+"""The steps of `foretune backtest --runs`: read, learn, predict, write, score."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from planner.calibration.table_predictions import TablePrediction, learn_from_rows, predict
+from planner.calibration.table_scores import TableSummary, summarise
+from planner.catalog.load import load_catalog
+from planner.dialects.run_table import read_row
+from planner.domain.calibration import Calibration
+from planner.errors import ConfigError
+from planner.report.backtest_table import errors_table, fits_line, scores_table
+from planner.report.terminal_tables import print_table
+from planner.sources.run_table_file import read_run_table, write_predictions
+
+Rows = Sequence[Mapping[str, str]]
+
+
+def backtest_table(runs_path: Path, history_path: Path | None, out_path: Path, *, as_json: bool) -> None:
+    """Predictions of one table into ``out_path``; the summary to standard output, progress to standard error."""
+    for given in (runs_path, history_path):
+        if given is not None and given.resolve() == out_path.resolve():
+            raise ConfigError(f"--out {out_path} is one of the tables that are read: choose another file")
+    rows = read_run_table(runs_path)
+    calibration = None if history_path is None else _learn(read_run_table(history_path), rows)
+    predictions = _predict(rows, calibration)
+    write_predictions(out_path, predictions)
+    summary = summarise(rows, predictions)
+    if as_json:
+        click.echo(summary.model_dump_json(indent=2))
+    else:
+        _print(summary, out_path, calibration)
+
+
+def _learn(history: Rows, rows: Rows) -> Calibration:
+    to_predict = frozenset(row["id"] for row in rows)
+    with _progress("learning", len(history)) as one_done:
+        return learn_from_rows(history, load_catalog(), without_ids=to_predict, progress=one_done)
+
+
+def _predict(rows: Rows, calibration: Calibration | None) -> list[TablePrediction]:
+    catalog = load_catalog()
+    predictions = []
+    with _progress("predicting", len(rows)) as one_done:
+        for row in rows:
+            predictions.append(predict(read_row(row, catalog), calibration))
+            one_done()
+    return predictions
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on standard error; call what it yields once a row."""
+    columns = (
+        TextColumn(f"{what} rows"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
+
+
+def _print(summary: TableSummary, out_path: Path, calibration: Calibration | None) -> None:
+    if summary.scores:
+        print_table(scores_table(summary))
+        click.echo(fits_line(summary))
+    if summary.errors:
+        print_table(errors_table(summary))
+    learnt = "the shipped physics alone" if calibration is None else f"{calibration.num_runs:,} measured rows"
+    click.echo(f"{summary.num_predicted:,} of {summary.num_rows:,} rows predicted from {learnt}: {out_path}")
