@@ -33,7 +33,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
     """
     known(config.model, "model", "its dimensions decide memory and time")
     cluster = known(config.cluster, "cluster", "the accelerator decides what fits and how fast it is")
-    known(config.seq_len, "seq_len", "activations and attention grow with it")
+    known(config.seq_len or config.mean_tokens_per_sample, "seq_len", "activations and attention grow with it")
     known(config.micro_batch_size, "micro_batch_size", "activations and tokens a step grow with it")
     alternatives, unknowns = expand(config)
     weights = [alternative.weight for alternative in alternatives]

@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 from planner.domain.accelerator import Accelerator
-from planner.domain.estimate import Quantiles
 from planner.domain.run_config import RunConfig
-from planner.estimator.constants import MEMORY, TIME
+from planner.estimator.constants import TIME
 from planner.estimator.flops import model_flop
 from planner.estimator.length import steps_and_tokens
-from planner.estimator.memory.allocator import context_bytes, fits_probability, reserved_bytes
+from planner.estimator.memory.allocator import context_bytes, fits_probability, reserved_bytes, usable_bytes
 from planner.estimator.memory.host import host_bytes
+from planner.estimator.memory.spread import memory_spreads
 from planner.estimator.memory.timeline import Timeline, build_timeline
 from planner.estimator.quantile_mixture import Triple, lognormal_triple
 from planner.estimator.run_course import RunCourse, run_course
@@ -53,15 +53,6 @@ def speed_log_sd(accelerator: Accelerator, run: Workload) -> float:
     return TIME.tokens_per_s_log_sd if accelerator.confidence == "confirmed" else TIME.unknown_software_log_sd
 
 
-def cache_log_sd(run: Workload) -> tuple[float, float]:
-    """Spread of reserved and of device memory; wider where lengths vary, because the allocator's cache follows them."""
-    if run.accelerator.kind == "cpu":
-        return MEMORY.allocated_log_sd, MEMORY.allocated_log_sd
-    if not run.has_equal_lengths:
-        return MEMORY.dynamic_log_sd, MEMORY.dynamic_log_sd
-    return MEMORY.reserved_log_sd, MEMORY.device_log_sd
-
-
 def matmul_params(run: Workload) -> float:
     """Parameters that multiply every token: all active ones but the embedding table; a tied head counts."""
     counts = run.params
@@ -79,8 +70,7 @@ def run_physics(config: RunConfig) -> Physics:
     context = context_bytes(run.accelerator, run.num_devices)
     host = host_bytes(run, timeline)
     is_cpu = run.accelerator.kind == "cpu"
-    reserved_log_sd, device_log_sd = cache_log_sd(run)
-    need = Quantiles.lognormal(host if is_cpu else allocated, MEMORY.allocated_log_sd)
+    spreads = memory_spreads(run)
 
     step = step_time(run)
     step_s = step.total_s
@@ -115,11 +105,13 @@ def run_physics(config: RunConfig) -> Physics:
         config=config,
         run=run,
         timeline=timeline,
-        allocated_bytes=lognormal_triple(allocated, MEMORY.allocated_log_sd),
-        reserved_bytes=lognormal_triple(reserved, reserved_log_sd),
-        device_bytes=lognormal_triple(reserved + context, device_log_sd),
-        host_bytes=lognormal_triple(host, MEMORY.host_log_sd),
-        fits_probability=fits_probability(need, context, run.accelerator.memory_bytes),
+        allocated_bytes=lognormal_triple(allocated, spreads.allocated),
+        reserved_bytes=lognormal_triple(reserved, spreads.reserved),
+        device_bytes=lognormal_triple(reserved + context, spreads.device),
+        host_bytes=lognormal_triple(host, run.constants.host_log_sd),
+        fits_probability=fits_probability(
+            host if is_cpu else allocated + context, spreads.device, usable_bytes(run)
+        ),
         step=step,
         steps=steps,
         train_tokens=train_tokens,

@@ -34,7 +34,8 @@ def test_logged_trainable_parameters_go_before_the_formula(make_workload: Any) -
 
 
 def test_tokens_of_a_step_come_from_all_data_parallel_ranks(make_workload: Any) -> None:
-    run = make_workload(count=8, parallelism={"tp": 2, "cp": 2}, gradient_accumulation_steps=3)
+    layout = {"tp": 2, "cp": 2, "sequence_parallel": True}
+    run = make_workload(count=8, parallelism=layout, gradient_accumulation_steps=3)
     assert run.tokens_per_step == 2 * 3 * 2 * 2048
     assert run.pass_tokens == 2 * 2048 / 2
 
