@@ -17,7 +17,7 @@ def attention_of(model: ModelSpec) -> list[tuple[int, ...]]:
         tensors.append((h,))
     if model.kv_lora_rank is not None:
         rotary, latent = model.qk_rope_head_dim or 0, model.kv_lora_rank
-        tensors += [(h, latent), (h, rotary), (latent,)]
+        tensors.extend([(h, latent), (h, rotary), (latent,)])
         tensors += [(latent, head - rotary), (latent, value)] * model.num_heads
         reads = model.q_lora_rank or h
         tensors += [(reads, head)] * model.num_heads
@@ -25,7 +25,7 @@ def attention_of(model: ModelSpec) -> list[tuple[int, ...]]:
             tensors += [(h, reads), (reads,)]
         return tensors
     one_head: list[tuple[int, ...]] = [(h, head), (head,)] if model.attention_bias != "none" else [(h, head)]
-    tensors += one_head * (model.num_heads + 2 * model.num_kv_heads)
+    tensors.extend(one_head * (model.num_heads + 2 * model.num_kv_heads))
     if model.qk_norm == "head":
         tensors += [(head,), (head,)]
     if model.qk_norm == "full":
@@ -35,8 +35,8 @@ def attention_of(model: ModelSpec) -> list[tuple[int, ...]]:
 
 def feed_forward_of(model: ModelSpec, width: int) -> list[tuple[int, ...]]:
     widening, h = 2 if model.gated_mlp else 1, model.hidden_dim
-    biases: list[tuple[int, ...]] = [(width,)] * widening + [(h,)] if model.mlp_bias else []
-    return [(h, width)] * widening + [(width, h), *biases]
+    biased = [*[width] * widening, h] if model.mlp_bias else []
+    return [*[(h, width)] * widening, (width, h), *[(outputs,) for outputs in biased]]
 
 
 def matrices_of(model: ModelSpec) -> list[tuple[int, ...]]:
