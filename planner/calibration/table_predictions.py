@@ -9,6 +9,7 @@ from planner.calibration.compare import compare
 from planner.calibration.fit import fit
 from planner.calibration.groups import group_path
 from planner.calibration.residuals import Residual
+from planner.calibration.table_unstated import is_complete, possible_runs
 from planner.catalog.load import Catalog
 from planner.dialects.run_table import FigureFamily, TableRun, read_row
 from planner.dialects.run_table_actuals import read_evidence
@@ -27,10 +28,6 @@ PREDICTED: dict[Resource, FigureFamily] = {
     "peak_device_bytes": "memory",
     "tokens_per_s_per_accelerator": "throughput",
 }
-LONGEST_OVER_MEAN = ((0.3, 1.5), (0.4, 3.0), (0.3, 6.0))
-"""Weight, and the longest sample over the mean one, where a row states only the mean; assumed."""
-USUAL_LENGTHS = ((0.35, 512), (0.4, 2048), (0.25, 8192))
-"""Weight and sequence length where a row states none; assumed."""
 LEARNT_AT = datetime(2000, 1, 1, tzinfo=UTC)
 """Rows have no dates: one stands for all, so that the same tables give the same calibration."""
 FITTED_AT = datetime(2000, 1, 2, tzinfo=UTC)
@@ -52,7 +49,7 @@ def predict(run: TableRun, calibration: Calibration | None) -> TablePrediction:
     if run.config is None:
         return TablePrediction(run.id, error=_joined(run.unpredictable))
     try:
-        options = _lengths(run.config)
+        options = list(possible_runs(run.config))
         estimates = [_estimate(config, calibration) for _, config in options]
         return _figures(run, [weight for weight, _ in options], estimates)
     except InputError as error:
@@ -77,7 +74,7 @@ def learn_from_rows(
         if evidence == Actual():
             continue
         run = read_row(row, catalog)
-        if run.config is None or run.config.seq_len is None or (run.id and run.id in without_ids):
+        if run.config is None or not is_complete(run.config) or (run.id and run.id in without_ids):
             continue
         measured = {
             resource: getattr(evidence, resource)
@@ -107,15 +104,6 @@ def _residuals(run: TrainingRun, catalog: Catalog) -> tuple[Residual, ...]:
         return compare([run], catalog.prices).residuals
     except Exception:  # one strange row must not stop the others
         return ()
-
-
-def _lengths(config: RunConfig) -> list[tuple[float, RunConfig]]:
-    """The run at each length it may have: where the row states no one length, its estimate spans these."""
-    if config.seq_len is not None:
-        return [(1.0, config)]
-    mean = config.mean_tokens_per_sample
-    lengths = USUAL_LENGTHS if mean is None else [(w, round(mean * ratio)) for w, ratio in LONGEST_OVER_MEAN]
-    return [(weight, config.model_copy(update={"seq_len": length})) for weight, length in lengths]
 
 
 def _estimate(config: RunConfig, calibration: Calibration | None) -> Estimate:

@@ -52,7 +52,7 @@ class TableRun:
 
     id: str
     config: RunConfig | None
-    """None where nothing can be predicted. Without ``seq_len`` where the row does not state one length."""
+    """None where nothing can be predicted. Incomplete where the row states no length or batch."""
     unpredictable: dict[FigureFamily, str] = field(default_factory=dict)
     """Why a family of figures cannot be predicted from the row, for each that cannot."""
 
@@ -77,8 +77,6 @@ def _run(label: str, cells: Cells, catalog: Catalog) -> TableRun:
         return _nothing(label, "; ".join(missing))
     parallelism = read_parallelism(cells, hardware)
     batch = read_batch(cells, hardware.cluster.count // parallelism.model_parallel or 1)
-    if isinstance(batch, str):
-        return _nothing(label, batch)
     precision = read_precision(cells, trains_base=training.method == "full")
     fields: dict[str, Any] = {
         "name": label or "run",

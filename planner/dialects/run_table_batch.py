@@ -17,12 +17,12 @@ class Batch:
     """None where no one length is stated."""
     mean_tokens_per_sample: float | None
     batching: Batching | None
-    micro_batch_size: int
+    micro_batch_size: int | None
     gradient_accumulation_steps: int | None
 
 
-def read_batch(cells: Cells, data_parallel: int) -> Batch | str:
-    """Batch and lengths, or what is missing; of micro batch, accumulation and global batch two give the third."""
+def read_batch(cells: Cells, data_parallel: int) -> Batch:
+    """Batch and lengths; of micro batch, accumulation and global batch two give the third."""
     seq_len, mean = cells.count("seq_len"), cells.positive("avg_tokens_per_sample")
     batching = cells.word("batching", BATCHINGS)
     if seq_len is None and mean is not None:
@@ -36,8 +36,6 @@ def read_batch(cells: Cells, data_parallel: int) -> Batch | str:
         micro = _divide(of_all, accumulation * data_parallel)
     elif of_all is not None and micro is not None and accumulation is None:
         accumulation = _divide(of_all, micro * data_parallel)
-    if micro is None:
-        return "micro_batch is not stated, and cannot be computed from global_batch and grad_accum"
     return Batch(seq_len, mean, batching, micro, accumulation)
 
 
