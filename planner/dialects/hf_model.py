@@ -22,6 +22,8 @@ DIMENSIONS: dict[str, tuple[str, ...]] = {
 """What every model has, and its names in configurations."""
 INNER = ("text_config", "llm_config", "language_config", "thinker_config.text_config")
 """Where models with pictures or sound keep the configuration of their language model."""
+DEEPEST = 4
+"""Levels of a configuration that are read."""
 NUM_EXPERTS = ("num_local_experts", "n_routed_experts", "num_experts", "moe_num_experts")
 EXPERTS_PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "num_experts_per_token", "moe_k", "moe_topk")
 NUM_SHARED_EXPERTS = ("n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts")
@@ -40,7 +42,7 @@ def flattened(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """A parsed configuration as params: ``{"text_config": {"hidden_size": 8}}`` is ``text_config.hidden_size``."""
     flat: dict[str, str] = {}
     for key, value in content.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and prefix.count(".") < DEEPEST:
             flat |= flattened(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = str(value)

@@ -32,7 +32,7 @@ def describe(facts: RunFacts, params: Params, draft: Draft) -> None:
         else ("full", "", component)
     )
     rule = f"param model._component_ = {component[:80]}"
-    draft.put("model", _listed(size, draft.catalog), "logged", f"{rule}, looked up in the catalog")
+    draft.put("model", listed_model(size, draft.catalog), "logged", f"{rule}, looked up in the catalog")
     draft.put("method", {"full": "full", "lora": "lora", "qlora": "qlora"}.get(method), "logged", rule)
     if method == "qlora":
         draft.put(
@@ -123,7 +123,7 @@ def _steps(facts: RunFacts, params: Params) -> int | None:
     return point.step if point is not None and facts.status == "FINISHED" else None
 
 
-def _listed(size: str, catalog: Catalog) -> ModelSpec | None:
+def listed_model(size: str, catalog: Catalog) -> ModelSpec | None:
     """``llama3_1_8b`` and the catalog's ``llama-3.1-8b`` are one name once only letters and digits are compared."""
     wanted = _letters_and_digits(re.sub(r"_(base|instruct|reward|classifier)$", "", size))
     return next((spec for name, spec in catalog.models.items() if _letters_and_digits(name) == wanted), None)

@@ -53,6 +53,8 @@ class ModelSpec(Frozen):
     v_head_dim: int | None = Field(default=None, gt=0, le=100_000)
     """Width of one value head; None: ``head_dim``."""
     published_params: int | None = Field(default=None, gt=0)
+    origin: str | None = Field(default=None, max_length=500)
+    """The configuration that the dimensions were read from; None: the catalog, or the run itself."""
     assumption: str | None = Field(default=None, max_length=500)
     """What a reader of configurations had to assume about the layers; None: nothing."""
 

@@ -64,6 +64,8 @@ class Generation(Frozen):
 
 PRICE_FIELDS = {"provider", "region", "pricing_category", "usd_per_accelerator_hour"}
 """Fields of a cluster that say what it costs, not what it is."""
+READER_FIELDS = {"origin", "assumption"}
+"""Fields of a model that say how it was read, not what it is."""
 
 
 class RunConfig(Frozen):
@@ -155,5 +157,7 @@ class RunConfig(Frozen):
     @property
     def config_hash(self) -> str:
         """Names what is run: equal runs have equal hashes, whatever they are called and whatever they cost."""
-        text = self.model_dump_json(exclude={"name": True, "cluster": PRICE_FIELDS}, exclude_defaults=True)
+        text = self.model_dump_json(
+            exclude={"name": True, "cluster": PRICE_FIELDS, "model": READER_FIELDS}, exclude_defaults=True
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,9 +1,10 @@
 """The estimator's front door: a configuration in, an estimate out. Pure: no clock, no file, no history."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from planner.domain.estimate import CheckpointAdvice, Estimate, MemoryEstimate, Provenance, Quantiles
+from planner.domain.model_spec import ModelSpec
 from planner.domain.price_book import PriceBook
 from planner.domain.run_config import RunConfig
 from planner.estimator.constants import PRIOR
@@ -94,7 +95,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
 
 
 def _notes(config: RunConfig, shown: Physics, unknowns: tuple[str, ...]) -> tuple[str, ...]:
-    notes = []
+    notes = list(_model_notes(config.model))
     advice = _checkpoint_advice(shown).best_every_steps
     if unknowns:
         notes.append(
@@ -122,6 +123,14 @@ def _notes(config: RunConfig, shown: Physics, unknowns: tuple[str, ...]) -> tupl
             + " lose least"
         )
     return tuple(notes)
+
+
+def _model_notes(model: ModelSpec | None) -> Iterator[str]:
+    """Where a model comes from that no catalog holds, and what was assumed about it."""
+    if model is not None and model.origin is not None:
+        yield f"model {model.name}: dimensions from the {model.origin}"
+    if model is not None and model.assumption is not None:
+        yield f"model {model.name}: {model.assumption}"
 
 
 def _nearest(found: Sequence[Physics], allocated_bytes: float) -> Physics:
