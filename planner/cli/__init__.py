@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "planner.cli.demo",
     "weekly": "planner.cli.weekly",
     "ingest": "planner.cli.ingest",
+    "import-runs": "planner.cli.import_runs",
     "estimate": "planner.cli.estimate",
     "gate": "planner.cli.gate",
     "forecast": "planner.cli.forecast",

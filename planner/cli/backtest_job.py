@@ -1,16 +1,14 @@
 """The steps of `foretune backtest --runs`: read, learn, predict, write, score."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from planner.calibration.table_predictions import TablePrediction, learn_from_rows, predict
 from planner.calibration.table_scores import TableSummary, summarise
 from planner.catalog.load import load_catalog
+from planner.cli.row_progress import row_progress
 from planner.dialects.run_table import read_row
 from planner.domain.calibration import Calibration
 from planner.errors import ConfigError
@@ -39,33 +37,18 @@ def backtest_table(runs_path: Path, history_path: Path | None, out_path: Path, *
 
 def _learn(history: Rows, rows: Rows) -> Calibration:
     to_predict = frozenset(row["id"] for row in rows)
-    with _progress("learning", len(history)) as one_done:
+    with row_progress("learning", len(history)) as one_done:
         return learn_from_rows(history, load_catalog(), without_ids=to_predict, progress=one_done)
 
 
 def _predict(rows: Rows, calibration: Calibration | None) -> list[TablePrediction]:
     catalog = load_catalog()
     predictions = []
-    with _progress("predicting", len(rows)) as one_done:
+    with row_progress("predicting", len(rows)) as one_done:
         for row in rows:
             predictions.append(predict(read_row(row, catalog), calibration))
             one_done()
     return predictions
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error; call what it yields once a row."""
-    columns = (
-        TextColumn(f"{what} rows"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
 
 
 def _print(summary: TableSummary, out_path: Path, calibration: Calibration | None) -> None:

@@ -34,7 +34,7 @@ HAVE_A_DEFAULT = set(CONFIG_FIELDS) - MAY_BE_UNKNOWN
 def interpret(facts: RunFacts, catalog: Catalog, hardware: Sequence[HardwareRule] = ()) -> TrainingRun:
     """The run as far as it can be understood; never an error: what cannot be read is unknown, ``origins`` say why."""
     draft = Draft(catalog)
-    dialect, problem = "unknown", None
+    dialect, problem = "unknown", planner_contract.stated_problem(facts)
     try:
         dialect = _describe(facts, draft, hardware)
     except Exception as error:  # whatever a stranger logged must not stop the other runs

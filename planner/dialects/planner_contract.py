@@ -9,6 +9,7 @@
 ``planner.tp``, ``pp``, ``cp``, ``ep``, ``zero_stage``, ``dp_shard``, ``sequence_parallel``, ``cpu_offload``
 ``planner.checkpoint_every_steps``, ``planner.checkpoint_keep_last``, ``planner.checkpoint_content``
 ``planner.dataset_rows``, ``planner.dataset_tokens``, ``planner.dataset_size_bytes``
+``planner.problem``        a tag: why whoever wrote the run says that it is not to be used
 
 Metrics: ``planner.<field>`` for each field of ``Actual``: ``planner.duration_s``, ``planner.tokens``,
 ``planner.peak_allocated_bytes``, ``planner.tokens_per_s_per_accelerator``, ``planner.cost_usd``, ...
@@ -28,6 +29,7 @@ from planner.domain.training_run import Actual, OriginKind
 NAME = "planner"
 PREFIX = "planner."
 WHOLE = f"{PREFIX}run_config"
+PROBLEM = f"{PREFIX}problem"
 CLUSTER_NAMES = {
     "accelerator": "accelerator", "num_accelerators": "count",
     **{name: name for name in Cluster.model_fields if name not in ("accelerator", "count")},
@@ -47,6 +49,11 @@ DATASET_NAMES = {f"dataset_{part}": part for part in Dataset.model_fields}
 
 def recognises(facts: RunFacts) -> bool:
     return any(name.startswith(PREFIX) for names in (facts.params, facts.tags, facts.metrics) for name in names)
+
+
+def stated_problem(facts: RunFacts) -> str | None:
+    """Why the run says of itself that it is not to be used."""
+    return facts.tags.get(PROBLEM, "")[:500] or None
 
 
 def describe(facts: RunFacts, draft: Draft) -> None:
@@ -79,7 +86,15 @@ def _whole_config(text: str, draft: Draft) -> None:
         elif field in CONFIG_FIELDS and value is not None:
             draft.put(field, value, "logged", f"param {WHOLE}")
     for field, default in DEFAULTS.items():
-        draft.offer(field, default, "inferred", f"param {WHOLE} leaves it at its default")
+        if not _is_said_unknown(given, field):
+            draft.offer(field, default, "inferred", f"param {WHOLE} leaves it at its default")
+
+
+def _is_said_unknown(given: Any, field: str) -> bool:
+    """Whether the JSON holds null for a field: unknown, where a missing one has its default."""
+    owner, _, part = field.rpartition(".")
+    inside = given.get(owner, {}) if owner and isinstance(given, dict) else given
+    return isinstance(inside, dict) and part in inside and inside[part] is None
 
 
 def _single_fields(values: dict[str, str], kind: OriginKind, draft: Draft) -> None:

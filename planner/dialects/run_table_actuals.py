@@ -14,17 +14,22 @@ MEMORY_COLUMNS = {
 SPEED_COLUMNS = {"tokens_per_s_per_accelerator": "tokens_per_s_per_accel"}
 TIMES_AND_SIZES = {"step_time_s": "step_time_s", "train_s": "total_time_s", "checkpoint_bytes": "checkpoint_bytes"}
 TIERS = {**dict.fromkeys(MEMORY_COLUMNS, "memory_tier"), **dict.fromkeys(SPEED_COLUMNS, "throughput_tier")}
-LEAST_TIER = "C"
+LEAST_TIER = "c"
 """Figures of this tier are loose bounds: nothing is learnt from them."""
 MOST = 1e18
 NOT_MEASURED = ("claimed", "expected", "rounded")
 
 
 def read_figures(row: Mapping[str, str]) -> Actual:
-    """The measured figures of a row, in base units; a cell that is no positive finite number is no figure."""
+    """The figures of a row, in base units; a cell that is no positive finite number is no figure.
+
+    A checkpoint's size that the table computed from others (``derived_fields``) is none either.
+    """
     found = {field: _figure(row, column, GIB) for field, column in MEMORY_COLUMNS.items()}
     found |= {field: _figure(row, column) for field, column in (SPEED_COLUMNS | TIMES_AND_SIZES).items()}
-    return Actual.model_validate(found | {"steps": steps_of(row)})
+    if "checkpoint_bytes<-" in _word(row, "derived_fields"):
+        found["checkpoint_bytes"] = None
+    return Actual.model_validate(found | {"steps": _steps(row)})
 
 
 def read_evidence(row: Mapping[str, str]) -> Actual:
@@ -32,11 +37,17 @@ def read_evidence(row: Mapping[str, str]) -> Actual:
 
     A table without the columns ``outcome``, ``evidence`` and tiers holds nothing but measurements.
     """
-    if _word(row, "outcome") not in ("", "ok") or _word(row, "evidence") in NOT_MEASURED:
+    if _word(row, "outcome") not in ("", "ok") or evidence_problem(row) is not None:
         return Actual()
     figures = read_figures(row)
-    kept = {field: getattr(figures, field) for field, tier in TIERS.items() if _word(row, tier) != LEAST_TIER.lower()}
+    kept = {field: getattr(figures, field) for field, tier in TIERS.items() if _word(row, tier) != LEAST_TIER}
     return Actual(**kept)
+
+
+def evidence_problem(row: Mapping[str, str]) -> str | None:
+    """Why the figures of a row are no measurements; None where they are."""
+    word = _word(row, "evidence")
+    return f"evidence is {word}: its figures are not measured" if word in NOT_MEASURED else None
 
 
 def ran_out_of_memory(row: Mapping[str, str]) -> bool | None:
@@ -44,7 +55,7 @@ def ran_out_of_memory(row: Mapping[str, str]) -> bool | None:
     return {"oom": True, "ok": False}.get(_word(row, "outcome"))
 
 
-def steps_of(row: Mapping[str, str]) -> int | None:
+def _steps(row: Mapping[str, str]) -> int | None:
     """Optimizer steps of the whole run, where stated."""
     steps = _figure(row, "total_steps")
     return int(steps) if steps is not None and steps == int(steps) else None
