@@ -9,6 +9,7 @@ from planner.domain.price_book import PriceBook
 from planner.domain.run_config import RunConfig
 from planner.estimator.constants import PRIOR
 from planner.estimator.cost import cost_of_run
+from planner.estimator.memory.allocator import usable_bytes
 from planner.estimator.network import inter_node_bytes_per_s, network_rows
 from planner.estimator.physics import Physics, run_physics
 from planner.estimator.quantile_mixture import Triple, mix
@@ -178,7 +179,7 @@ def _memory(found: Sequence[Physics], weights: Sequence[float], shown: Physics) 
         peak_reserved_bytes=reserved,
         peak_device_bytes=_at_least(reserved, mix(weights, [physics.device_bytes for physics in found])),
         host_peak_bytes=mix(weights, [physics.host_bytes for physics in found]),
-        usable_bytes=shown.run.accelerator.memory_bytes,
+        usable_bytes=usable_bytes(shown.run),
         fits_probability=min(fits_probability, 1.0),  # weights add up to 1 but for rounding
     )
 
