@@ -2,9 +2,7 @@
 
 from typing import NamedTuple
 
-from planner.domain.accelerator import Accelerator
 from planner.domain.run_config import RunConfig
-from planner.estimator.constants import TIME
 from planner.estimator.flops import model_flop
 from planner.estimator.length import steps_and_tokens
 from planner.estimator.memory.allocator import context_bytes, fits_probability, reserved_bytes, usable_bytes
@@ -15,6 +13,7 @@ from planner.estimator.quantile_mixture import Triple, lognormal_triple
 from planner.estimator.run_course import RunCourse, run_course
 from planner.estimator.step_time.efficiency import peak_flop_per_s
 from planner.estimator.step_time.roofline import StepTime, step_time
+from planner.estimator.step_time.spread import speed_log_sd
 from planner.estimator.storage import base_model_bytes, checkpoint_bytes
 from planner.estimator.wall_time import duration_triple, start_up_s
 from planner.estimator.wall_time_constants import WALL_TIME
@@ -44,15 +43,6 @@ class Physics(NamedTuple):
     course: RunCourse
 
 
-def speed_log_sd(accelerator: Accelerator, run: Workload) -> float:
-    """Spread of the speed that nothing was learnt about."""
-    if accelerator.confidence == "unsure" and accelerator.kind != "gpu":
-        return TIME.unsure_log_sd
-    if run.software is None:
-        return TIME.unknown_software_log_sd
-    return TIME.tokens_per_s_log_sd if accelerator.confidence == "confirmed" else TIME.unknown_software_log_sd
-
-
 def matmul_params(run: Workload) -> float:
     """Parameters that multiply every token: all active ones but the embedding table; a tied head counts."""
     counts = run.params
@@ -67,7 +57,7 @@ def run_physics(config: RunConfig) -> Physics:
     timeline = build_timeline(run)
     allocated = timeline.peak_bytes
     reserved = reserved_bytes(run, timeline)
-    context = context_bytes(run.accelerator, run.num_devices)
+    context = context_bytes(run)
     host = host_bytes(run, timeline)
     is_cpu = run.accelerator.kind == "cpu"
     spreads = memory_spreads(run)
@@ -77,7 +67,7 @@ def run_physics(config: RunConfig) -> Physics:
     tokens_per_step = run.tokens_per_step
     steps, train_tokens = steps_and_tokens(config, tokens_per_step=tokens_per_step, fed_tokens=run.fed_tokens)
     speed = tokens_per_step / step_s / run.num_devices
-    spread = speed_log_sd(run.accelerator, run)
+    spread = speed_log_sd(run)
     flop = model_flop(
         tokens=train_tokens,
         seq_len=run.fed_tokens,

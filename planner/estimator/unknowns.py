@@ -12,6 +12,7 @@ from planner.domain.run_config import RunConfig
 from planner.estimator.adapter_guess import guess_adapter
 from planner.estimator.adapter_size import WITHOUT_MODULES
 from planner.estimator.adapter_traits import traits_of
+from planner.estimator.software import software_class
 
 MAX_ALTERNATIVES = 16
 LAYOUT_FIELDS = ("zero_stage", "sequence_parallel")
@@ -77,6 +78,13 @@ OPTIONS: dict[str, tuple[tuple[float, Update], ...]] = {
 }
 """What open training code and published runs use; weights are assumed."""
 
+TUNED_CHECKPOINTING: tuple[tuple[float, Update], ...] = (
+    (0.15, {"activation_checkpointing": "full"}),
+    (0.4, {"activation_checkpointing": "selective"}),
+    (0.45, {"activation_checkpointing": "none"}),
+)
+"""Vendor-tuned software: its published recipes repeat the core of attention or nothing."""
+
 
 def _method_axis(config: RunConfig) -> Axis:
     adapters: tuple[tuple[float, Update], ...] = (
@@ -106,12 +114,16 @@ def _precision_axis(config: RunConfig) -> Axis:
     return Axis("precision", options)
 
 
+def _longest(tokens: float) -> Update:
+    return {"seq_len": max(1, round(tokens)), "max_tokens_per_sample": max(1, round(tokens))}
+
+
 def _length_axes(config: RunConfig) -> list[Axis]:
     axes = []
     mean = config.mean_tokens_per_sample
     if config.seq_len is None and mean is not None:
         longest = ((0.4, 1.2), (0.4, 2.0), (0.2, 4.0))
-        axes.append(Axis("seq_len", tuple((w, {"seq_len": max(1, round(mean * times))}) for w, times in longest)))
+        axes.append(Axis("seq_len", tuple((w, _longest(mean * times)) for w, times in longest)))
     seq_len = config.seq_len or mean or 1
     if config.batching is None:
         mean = mean or 0.5 * seq_len
@@ -159,7 +171,9 @@ def unknown_axes(config: RunConfig) -> list[Axis]:
     if config.precision is None:
         axes.append(_precision_axis(config))
     if config.activation_checkpointing is None:
-        axes.append(Axis("activation_checkpointing", OPTIONS["activation_checkpointing"]))
+        is_tuned = software_class(config.framework) == "tuned"
+        checkpointing = TUNED_CHECKPOINTING if is_tuned else OPTIONS["activation_checkpointing"]
+        axes.append(Axis("activation_checkpointing", checkpointing))
     if config.parallelism.zero_stage is None:
         single = config.data_parallel == 1
         options: tuple[tuple[float, Update], ...] = ((1.0, {"zero_stage": 0}),)

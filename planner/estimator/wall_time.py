@@ -21,7 +21,7 @@ def start_up_s(run: Workload, model_bytes: float, operations: Operations) -> flo
     if run.accelerator.kind == "cpu":
         starting = WALL_TIME.start_up_cpu_s
     else:
-        starting = WALL_TIME.start_up_accelerator_s + (WALL_TIME.compile_s if run.software == "compiled" else 0.0)
+        starting = WALL_TIME.start_up_accelerator_s + (WALL_TIME.compile_s if run.is_compiled else 0.0)
     fetched = (operations.image_bytes or 0.0) + (0.0 if operations.model_is_cached else model_bytes)
     fetching = fetched / (operations.download_bytes_per_s or WALL_TIME.download_bytes_per_s)
     loading = model_bytes / WALL_TIME.load_bytes_per_s

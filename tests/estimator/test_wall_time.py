@@ -22,7 +22,7 @@ def test_larger_models_more_nodes_and_compilers_start_slower(make_workload: Any)
     base = start_up_s(make_workload(), 0.0, HERE)
     assert start_up_s(make_workload(), 150e9, HERE) == pytest.approx(base + 100.0)
     assert start_up_s(make_workload(count=16), 0.0, HERE) == base + 10.0
-    assert start_up_s(make_workload(framework="torchtitan"), 0.0, HERE) == base + 60.0
+    assert start_up_s(make_workload(compiler="torch_compile"), 0.0, HERE) == base + 60.0
 
 
 def test_duration_adds_start_up_work_and_checkpoints() -> None:
