@@ -1,4 +1,8 @@
-"""What a Hugging Face ``model_type`` implies and its configuration does not say. Read in transformers 5.23."""
+"""What a Hugging Face ``model_type`` implies and its configuration does not say.
+
+Read in transformers 5.23 and checked against the parameters of the models that it builds from each type's own defaults;
+types with code of their own on the Hub (baichuan, chatglm, internlm, qwen, ...) against published counts.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -140,7 +144,7 @@ COHERE = Family(
     tied_by_default=True,
 )  # fmt: skip
 OLMO2 = Family(attention_bias_flags=BIAS_FLAG, qk_norm="full")
-DEEPSEEK = Family(attention_bias_flags=BIAS_FLAG, mlp_bias_flag="mlp_bias")
+DEEPSEEK = Family(attention_bias_flags=BIAS_FLAG)
 GLM_BIAS: tuple[tuple[str, Bias, bool], ...] = (("attention_bias", "qkv", True),)
 CHATGLM_BIAS: tuple[tuple[str, Bias, bool], ...] = (("add_bias_linear", "all", False), ("add_qkv_bias", "qkv", False))
 
@@ -165,9 +169,9 @@ FAMILIES: dict[str, Family] = {
     "qwen2_5_vl_text": QWEN2,
     "qwen2_moe": Family(attention_bias_flags=(("qkv_bias", "qkv", True),)),
     "qwen3": QWEN3,
-    "qwen3_moe": QWEN3,
+    "qwen3_moe": replace(QWEN3, usual_head_dim=None),
     "qwen3_vl_text": QWEN3,
-    "qwen3_vl_moe_text": QWEN3,
+    "qwen3_vl_moe_text": replace(QWEN3, usual_head_dim=None),
     "gemma": GEMMA,
     "gemma2": replace(GEMMA, num_norms_per_layer=4),
     "gemma3": GEMMA3,
@@ -197,7 +201,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "nemotron": Family(attention_bias_flags=BIAS_FLAG, gated_mlp=False, mlp_bias_flag="mlp_bias", norm_bias=True),
     "deepseek": DEEPSEEK,
-    "deepseek_v2": DEEPSEEK,
+    "deepseek_v2": replace(DEEPSEEK, mlp_bias_flag="mlp_bias"),
     "deepseek_v3": DEEPSEEK,
     "kimi_k2": DEEPSEEK,
     "olmo": Family(attention_bias_flags=BIAS_FLAG, num_norms_per_layer=0),

@@ -15,7 +15,7 @@ from planner.errors import ConfigError
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "num_layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
     "hidden_dim": ("hidden_size", "n_embd", "d_model", "n_embed"),
-    "num_heads": ("num_attention_heads", "n_head", "n_heads"),
+    "num_heads": ("num_attention_heads", "n_head", "n_heads", "num_heads"),
     "ffn_dim": ("intermediate_size", "ffn_hidden_size", "inner_hidden_size", "ffn_dim", "n_inner"),
     "vocab_size": ("padded_vocab_size", "vocab_size"),
 }
@@ -24,6 +24,7 @@ INNER = ("text_config", "llm_config", "language_config", "thinker_config.text_co
 """Where models with pictures or sound keep the configuration of their language model."""
 DEEPEST = 4
 """Levels of a configuration that are read."""
+OTHER_PARTS = ("vision_config", "audio_config", "vision_model_config", "audio_processor")
 NUM_EXPERTS = ("num_local_experts", "n_routed_experts", "num_experts", "moe_num_experts")
 EXPERTS_PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "num_experts_per_token", "moe_k", "moe_topk")
 NUM_SHARED_EXPERTS = ("n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts")
@@ -57,7 +58,7 @@ def read_hf_config(config: Params, *, name: str, may_assume: bool) -> ModelSpec:
     part, is_inner = _language_part(config)
     model_type = part.text("model_type") or (None if is_inner else config.text("model_type"))
     family, assumptions = _family(part, model_type, may_assume=may_assume)
-    if is_inner:
+    if is_inner or any(config.nested(key) for key in OTHER_PARTS):
         assumptions.append("the language model alone: parts for pictures or sound are left out")
     found, missing = _dimensions(part, family, fill_in=is_inner)
     if missing:
