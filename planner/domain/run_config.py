@@ -76,7 +76,7 @@ class RunConfig(Frozen):
 
     name: str = Field(default="run", min_length=1, max_length=500)
     model: ModelSpec | None = None
-    """In YAML a catalog name (``llama-3.1-8b``) or the dimensions."""
+    """In YAML a catalog name (``llama-3.1-8b``), the path of the model's own configuration, or the dimensions."""
     method: Method | None = None
     adapter: AdapterKind | None = None
     """Which adapter; None under lora and qlora is plain LoRA, under adapter unknown."""
