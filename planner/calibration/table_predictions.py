@@ -1,7 +1,7 @@
 """Predicts rows of a run table from their configuration alone, or corrected by another table's measurements."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from planner.calibration.apply import apply
@@ -57,6 +57,19 @@ def predict(run: TableRun, calibration: Calibration | None) -> TablePrediction:
     except Exception as error:  # one strange row must not stop the others
         reason = " ".join(str(error).split())[:200]
         return TablePrediction(run.id, error=f"cannot be estimated: {type(error).__name__}: {reason}")
+
+
+def predict_all(runs: Iterable[TableRun], calibration: Calibration | None) -> Iterator[TablePrediction]:
+    """The figures of every row, in order; rows that ask for the same run are estimated once."""
+    known: dict[tuple[str, str], TablePrediction] = {}
+    for run in runs:
+        if run.config is None:
+            yield predict(run, calibration)
+            continue
+        key = (run.config.config_hash, repr(run.unpredictable))
+        if key not in known:
+            known[key] = predict(run, calibration)
+        yield replace(known[key], id=run.id)
 
 
 def learn_from_rows(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from planner.calibration.table_predictions import TablePrediction, learn_from_rows, predict
+from planner.calibration.table_predictions import TablePrediction, learn_from_rows, predict_all
 from planner.calibration.table_scores import TableSummary, summarise
 from planner.catalog.load import load_catalog
 from planner.cli.row_progress import row_progress
@@ -45,8 +45,8 @@ def _predict(rows: Rows, calibration: Calibration | None) -> list[TablePredictio
     catalog = load_catalog()
     predictions = []
     with row_progress("predicting", len(rows)) as one_done:
-        for row in rows:
-            predictions.append(predict(read_row(row, catalog), calibration))
+        for prediction in predict_all((read_row(row, catalog) for row in rows), calibration):
+            predictions.append(prediction)
             one_done()
     return predictions
 
