@@ -1,12 +1,12 @@
 """torchtune: configuration names with dots (``model.lora_rank``), flattened or as dictionaries in text."""
 
-import re
-
 from planner.catalog.load import Catalog
 from planner.dialects.draft import Draft
 from planner.dialects.facts import RunFacts
 from planner.dialects.params import Params
+from planner.dialects.torchtune_model import PREFIXES, read_torchtune_spec
 from planner.domain.model_spec import ModelSpec
+from planner.errors import InputError
 from planner.units import GIB
 
 OPTIMIZERS = {
@@ -26,13 +26,9 @@ def recognises(params: Params) -> bool:
 def describe(facts: RunFacts, params: Params, draft: Draft) -> None:
     """Fills the draft with what is logged under torchtune's names."""
     component = (params.text("model._component_") or "").rpartition(".")[2]
-    method, _, size = (
-        component.partition("_")
-        if component.startswith(("lora_", "qlora_", "dora_", "qdora_"))
-        else ("full", "", component)
-    )
+    method = component.partition("_")[0] if component.startswith(PREFIXES) else "full"
     rule = f"param model._component_ = {component[:80]}"
-    draft.put("model", listed_model(size, draft.catalog), "logged", f"{rule}, looked up in the catalog")
+    draft.put("model", _model(params, draft.catalog), "logged", f"{rule}, looked up in the catalog, or its sizes")
     draft.put("method", {"full": "full", "lora": "lora", "qlora": "qlora"}.get(method), "logged", rule)
     if method == "qlora":
         draft.put(
@@ -123,11 +119,11 @@ def _steps(facts: RunFacts, params: Params) -> int | None:
     return point.step if point is not None and facts.status == "FINISHED" else None
 
 
-def listed_model(size: str, catalog: Catalog) -> ModelSpec | None:
-    """``llama3_1_8b`` and the catalog's ``llama-3.1-8b`` are one name once only letters and digits are compared."""
-    wanted = _letters_and_digits(re.sub(r"_(base|instruct|reward|classifier)$", "", size))
-    return next((spec for name, spec in catalog.models.items() if _letters_and_digits(name) == wanted), None)
-
-
-def _letters_and_digits(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())
+def _model(params: Params, catalog: Catalog) -> ModelSpec | None:
+    """The model that the component builds, by its name or by the sizes it was given."""
+    try:
+        return read_torchtune_spec(
+            Params({name: str(value) for name, value in params.nested("model").items()}), catalog
+        )
+    except InputError:
+        return None

@@ -1,5 +1,6 @@
 """The base model from a torchtune component: ``{_component_: torchtune.models.llama3.llama3, num_layers: 32, ...}``."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,6 @@ from pydantic import ValidationError
 
 from planner.catalog.load import Catalog
 from planner.dialects.params import Params
-from planner.dialects.torchtune import listed_model
 from planner.domain.model_spec import ModelSpec
 from planner.errors import ConfigError, UnknownNameError
 
@@ -46,7 +46,7 @@ def read_torchtune_spec(config: Params, catalog: Catalog) -> ModelSpec:
     for prefix in PREFIXES:
         builder = builder.removeprefix(prefix)
     if builder not in BUILDERS:
-        listed = listed_model(builder, catalog)
+        listed = _listed(builder, catalog)
         if listed is None:
             raise UnknownNameError.among(
                 "torchtune component", builder, BUILDERS, "(a name with a size is looked up in the catalog)"
@@ -74,3 +74,13 @@ def read_torchtune_spec(config: Params, catalog: Catalog) -> ModelSpec:
 def llama_ffn_dim(hidden_dim: int) -> int:
     """Width where none is given: two thirds of 4 x hidden size, up to a multiple of 256 (arXiv 2302.13971, 2.2)."""
     return -(-(8 * hidden_dim // 3) // 256) * 256
+
+
+def _listed(size: str, catalog: Catalog) -> ModelSpec | None:
+    """``llama3_1_8b`` and the catalog's ``llama-3.1-8b`` are one name once only letters and digits are compared."""
+    wanted = _letters_and_digits(re.sub(r"_(base|instruct|reward|classifier)$", "", size))
+    return next((spec for name, spec in catalog.models.items() if _letters_and_digits(name) == wanted), None)
+
+
+def _letters_and_digits(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
