@@ -109,7 +109,7 @@ def _run(label: str, cells: Cells, catalog: Catalog) -> TableRun:
         "parallelism": parallelism,
         "cluster": hardware.cluster,
         "framework": cells.name("framework"),
-        "framework_version": cells.text("framework_version"),
+        "framework_version": cells.verbatim("framework_version"),
     }
     config = RunConfig.model_validate(fields)
     reasons: dict[FigureFamily, str | None] = {

@@ -49,12 +49,17 @@ class Cells:
 
     def text(self, column: str) -> str | None:
         """The cell in lower case."""
-        text = self._text.get(column, "").lower() if column in CONFIG_COLUMNS else None
-        if text is None:
+        text = self.verbatim(column)
+        return None if text is None else text.lower()
+
+    def verbatim(self, column: str) -> str | None:
+        """The cell as it stands."""
+        if column not in CONFIG_COLUMNS:
             raise KeyError(f"{column} is not a configuration column")
+        text = self._text.get(column, "")
         if len(text) > MAX_CELL:
             raise CellError(column, text, f"at most {MAX_CELL} letters long")
-        return None if text in BLANK else text
+        return None if text.lower() in BLANK else text
 
     def name(self, column: str) -> str | None:
         """A name: letters, digits and plain punctuation."""

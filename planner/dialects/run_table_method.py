@@ -65,7 +65,7 @@ def read_training(cells: Cells, model: ModelSpec | None) -> Training | str:
     if word == "galore" and optimizer in (None, "adamw"):
         optimizer = "galore_adamw"
     base = cells.word("base_quant", BASES)
-    method, adapter = _method(word, base_is_quantised=cells.text("base_quant") not in (None, "none"))
+    method, adapter = _method(word)
     if optimizer_word == "lora_fa":
         adapter = "lora_fa"
     trainable = cells.count("trainable_params")
@@ -82,14 +82,15 @@ def read_training(cells: Cells, model: ModelSpec | None) -> Training | str:
     )
 
 
-def _method(word: str | None, *, base_is_quantised: bool) -> tuple[Method | None, AdapterKind | None]:
+def _method(word: str | None) -> tuple[Method | None, AdapterKind | None]:
     if word is None:
         return None, None
     if word in WHOLE_WEIGHTS:
         return "full", None
-    if word in (*LOW_RANK, "qlora"):
-        adapter = ADAPTERS[word] if word in ("dora", "lora_fa") else None
-        return ("qlora" if word == "qlora" or base_is_quantised else "lora"), adapter
+    if word == "qlora":
+        return "qlora", None
+    if word in LOW_RANK:
+        return "lora", None if word == "lora" else ADAPTERS[word]
     return "adapter", ADAPTERS[word]
 
 
