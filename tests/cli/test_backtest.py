@@ -10,6 +10,7 @@ from planner.cli import cli
 from planner.dialects.run_table_cells import FORBIDDEN_COLUMNS
 from planner.errors import ConfigError
 
+SHIPPED = Path(__file__).parents[2] / "examples" / "published_runs.csv"
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "measured_runs" / "runs.csv"
 
 COMMON = {
@@ -77,6 +78,20 @@ def test_a_published_table_is_predicted_the_same_without_its_outcomes(tmp_path: 
     predicted(table(tmp_path / "with.csv", rows))
     predicted(table(tmp_path / "without.csv", blank))
     assert (tmp_path / "with.out.csv").read_bytes() == (tmp_path / "without.out.csv").read_bytes()
+
+
+def test_the_shipped_table_is_predicted_row_by_row(tmp_path: Path) -> None:
+    with SHIPPED.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = predicted(table(tmp_path / "runs.csv", rows))
+    assert [line["id"] for line in found] == [row["id"] for row in rows]
+    assert not [line["error"] for line in found if line["error"]]
+
+
+def test_rows_that_ask_for_the_same_run_get_the_same_figures(tmp_path: Path) -> None:
+    first, second, other = predicted(table(tmp_path / "runs.csv", rows_of({}, {}, {"micro_batch": "8"})))
+    assert {**first, "id": second["id"]} == second
+    assert first["pred_peak_device_gib"] != other["pred_peak_device_gib"]
 
 
 @pytest.mark.slow
