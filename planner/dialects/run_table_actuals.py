@@ -17,7 +17,7 @@ TIERS = {**dict.fromkeys(MEMORY_COLUMNS, "memory_tier"), **dict.fromkeys(SPEED_C
 LEAST_TIER = "c"
 """Figures of this tier are loose bounds: nothing is learnt from them."""
 MOST = 1e18
-NOT_MEASURED = ("claimed", "expected", "rounded")
+NOT_MEASURED = ("claimed", "expected")
 
 
 def read_figures(row: Mapping[str, str]) -> Actual:
