@@ -1,8 +1,9 @@
 """Holds the predictions of a run table against its measured columns, after they were made."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from statistics import median
 from typing import Literal
+
+import numpy as np
 
 from planner.calibration.table_predictions import PREDICTED, TablePrediction
 from planner.dialects.run_table_actuals import ran_out_of_memory, read_evidence
@@ -21,10 +22,10 @@ class TableScore(Frozen):
     group: str
     num_measured: int
     num_predicted: int
-    median_ape: float
-    """Median of |predicted / measured - 1|."""
-    p90_ape: float
-    coverage_80: float
+    median_ape: float | None
+    """Median of |predicted / measured - 1|; None where nothing was predicted."""
+    p90_ape: float | None
+    coverage_80: float | None
     """Share of the measured figures within p10 and p90."""
 
 
@@ -82,7 +83,7 @@ def summarise(rows: Sequence[Mapping[str, str]], predictions: Sequence[TablePred
 def _score(key: tuple[Resource, Grouping, str], pairs: list[tuple[float, Quantiles | None]]) -> TableScore:
     resource, by, group = key
     predicted = [(actual, quantiles) for actual, quantiles in pairs if quantiles is not None]
-    errors = sorted(abs(quantiles.p50 / actual - 1) for actual, quantiles in predicted)
+    errors = np.array([abs(quantiles.p50 / actual - 1) for actual, quantiles in predicted])
     within = [quantiles.p10 <= actual <= quantiles.p90 for actual, quantiles in predicted]
     return TableScore(
         resource=resource,
@@ -90,9 +91,9 @@ def _score(key: tuple[Resource, Grouping, str], pairs: list[tuple[float, Quantil
         group=group,
         num_measured=len(pairs),
         num_predicted=len(predicted),
-        median_ape=median(errors) if errors else 0.0,
-        p90_ape=errors[min(int(0.9 * len(errors)), len(errors) - 1)] if errors else 0.0,
-        coverage_80=sum(within) / len(within) if within else 0.0,
+        median_ape=float(np.median(errors)) if predicted else None,
+        p90_ape=float(np.quantile(errors, 0.9)) if predicted else None,
+        coverage_80=sum(within) / len(within) if predicted else None,
     )
 
 

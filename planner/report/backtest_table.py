@@ -54,6 +54,6 @@ def fits_line(summary: TableSummary) -> str:
 
 def _cells(score: TableScore) -> tuple[str, ...]:
     counts = (f"{score.num_measured:,}", f"{score.num_predicted:,}")
-    if not score.num_predicted:
+    if score.median_ape is None or score.p90_ape is None or score.coverage_80 is None:
         return (*counts, "", "", "")
     return (*counts, f"{score.median_ape:.1%}", f"{score.p90_ape:.1%}", f"{score.coverage_80:.0%}")
