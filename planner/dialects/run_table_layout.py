@@ -47,7 +47,7 @@ def read_parallelism(cells: Cells, hardware: Hardware) -> Parallelism:
         "cpu_offload": cells.flag("cpu_offload") or False,
     }
     if sharding is not None and sharding.pipeline:
-        fields |= {"pp": count, "pipeline_schedule": "gpipe"}
+        fields |= {"pp": count, "pipeline_schedule": "sequential"}
     ranks = count // (fields["tp"] * fields["pp"] * fields["cp"])
     in_node = max(1, min(per_node, count) // (fields["tp"] * fields["pp"] * fields["cp"]))
     if sharding is None and ranks <= 1:

@@ -74,4 +74,5 @@ LengthOrder = Literal["longest_first", "random"]
 """Batches sorted by length, longest first, or in no order of length."""
 Compiler = Literal["none", "torch_compile", "thunder"]
 Fp8Recipe = Literal["tensorwise", "rowwise", "mxfp8", "delayed"]
-PipelineSchedule = Literal["gpipe", "1f1b", "interleaved"]
+PipelineSchedule = Literal["gpipe", "1f1b", "interleaved", "sequential"]
+"""Sequential: one micro batch at a time, from stage to stage, as layers spread by ``device_map`` run."""

@@ -9,6 +9,7 @@ from planner.dialects.run_table import FAMILIES, TableRun, read_row
 from planner.dialects.run_table_cells import CONFIG_COLUMNS, FORBIDDEN_COLUMNS, Cells
 from planner.domain.parallelism import Parallelism
 from planner.domain.run_config import RunConfig
+from planner.estimator.estimate_run import estimate_run
 from planner.units import GB, GIB
 
 ROW = {
@@ -98,7 +99,7 @@ def test_sharding_words_say_what_ranks_divide(word: str, stage: int, shard: int 
 
 
 def test_a_naive_pipeline_lays_the_layers_over_all_accelerators() -> None:
-    assert config(sharding="naive_pipeline").parallelism == Parallelism(pp=2, pipeline_schedule="gpipe")
+    assert config(sharding="naive_pipeline").parallelism == Parallelism(pp=2, pipeline_schedule="sequential")
 
 
 def test_trainium_counts_cores_in_tp_and_chips_in_n_accel() -> None:
@@ -262,3 +263,13 @@ def test_nothing_that_predicts_reads_what_was_measured() -> None:
         if file.name not in ("run_table_actuals.py", "run_table_cells.py"):
             assert "run_table_actuals" not in text
             assert not [column for column in FORBIDDEN_COLUMNS if f'"{column}"' in text], file.name
+
+
+def test_layers_spread_over_two_cards_are_no_faster_than_on_one() -> None:
+    spread, alone = (
+        estimate_run(config(sharding=sharding, n_accel=count, grad_accum="8", optimizer="adamw_fused"))
+        for sharding, count in (("naive_pipeline", "2"), ("none", "1"))
+    )
+    fast, slow = alone.tokens_per_s_per_accelerator.p50, spread.tokens_per_s_per_accelerator.p50
+    assert slow == pytest.approx(fast / 2, rel=0.1)
+    assert spread.memory.peak_allocated_bytes.p50 < 0.75 * alone.memory.peak_allocated_bytes.p50

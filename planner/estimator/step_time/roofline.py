@@ -69,7 +69,8 @@ def step_time(run: Workload, c: ThroughputConstants = THROUGHPUT) -> StepTime:
     """Time of one optimizer step: passes, the pipeline's bubble, gradient exchange, optimizer, stragglers, input.
 
     An accelerator works while the host launches, so the slower of the two counts; a CPU does both itself. Bubble:
-    (p - 1) / v passes, v parts of the model on a rank (arXiv 2104.04473, section 2.2).
+    (p - 1) / v passes, v parts of the model on a rank (arXiv 2104.04473, section 2.2); without a schedule p - 1 for
+    each micro batch.
     """
     is_cpu = run.accelerator.kind == "cpu"
     tokens = run.fed_pass_tokens + run.micro_batch_size * run.adapter_size.virtual_tokens / run.cp
@@ -99,7 +100,8 @@ def step_time(run: Workload, c: ThroughputConstants = THROUGHPUT) -> StepTime:
     terms = {name: passes * seconds for name, seconds in device.items()}
     terms["launch"] = passes * launch
     one_pass = busy + launch
-    terms["pipeline_bubble"] = (run.pp - 1) / run.virtual_stages * one_pass
+    idle_passes = (run.pp - 1) * passes if run.schedule == "sequential" else (run.pp - 1) / run.virtual_stages
+    terms["pipeline_bubble"] = idle_passes * one_pass
     terms["data_parallel"] = data_parallel_s(run, one_pass, c)
     terms["optimizer"] = optimizer
     terms["offload"] += offload_step_s(run, c)
