@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from benchmarks.published_throughput import Array, Labels, PublishedRuns, log_speed, log_speeds, published_runs
+from benchmarks.published_throughput import Array, Labels, Mask, PublishedRuns, log_speed, log_speeds, published_runs
+from benchmarks.throughput_spreads import spread_rows, write_spreads
 from planner.estimator.throughput_constants import Constant, ThroughputConstants, constants_from, read_constants
 
 NOISE = {"A": 0.05, "B": 0.2}
@@ -25,7 +25,6 @@ ROUNDS = 7
 NUDGE = 1e-3
 FOLDS = 5
 TABLE = Path(__file__).parents[1] / "planner" / "estimator" / "throughput_constants.csv"
-Mask = npt.NDArray[np.bool_]
 ALL = read_constants()
 FITTED = [row for row in ALL if row.prior_log_sd > 0]
 
@@ -90,7 +89,7 @@ def fit(published: PublishedRuns, rows: Mask, start: Fitted | None = None) -> Fi
     shifts = np.zeros(len(FITTED)) if start is None else start.shifts.copy()
     slopes = None if start is None else start.slopes
     affected = None if slopes is None else slopes != 0.0
-    refreshed = (1, 3) if start is None else (2,)
+    refreshed = (1, 3) if start is None else ()
     for round_ in range(ROUNDS):
         if slopes is None or round_ in refreshed:
             slopes = slopes_at(published, shifts, used, affected)
@@ -103,6 +102,13 @@ def fit(published: PublishedRuns, rows: Mask, start: Fitted | None = None) -> Fi
             break
     assert slopes is not None
     return Fitted(constants_at(shifts), shifts, slopes)
+
+
+def stored_fit(published: PublishedRuns) -> Fitted:
+    """The constants as they are stored, as a start for others."""
+    shifts = np.array([math.log(row.value / row.prior) / row.prior_log_sd for row in FITTED])
+    every_group = np.ones(len(published.alternatives), dtype=bool)
+    return Fitted(constants_at(shifts), shifts, slopes_at(published, shifts, every_group, None))
 
 
 def left_out(published: PublishedRuns, labels: Labels, full: Fitted, *, folds: int | None, seed: int = 0) -> Array:
@@ -130,10 +136,9 @@ def summary(published: PublishedRuns, found: Array, rows: Mask) -> tuple[float, 
     return float(np.median(errors)), float(np.quantile(errors, 0.9)), float(np.mean(medians)), float(missed.mean())
 
 
-def identified_by(published: PublishedRuns, constants: ThroughputConstants) -> dict[str, tuple[int, int]]:
+def identified_by(published: PublishedRuns, values: dict[str, float]) -> dict[str, tuple[int, int]]:
     """For each constant: rows and sources whose speed moves by 0.1 % or more when the constant moves by 10 %."""
-    values = {row.name: row.value for row in read_constants()}
-    base, groups, sources = log_speeds(published, constants), published.groups, published.sources
+    base, groups, sources = log_speeds(published, constants_from(values)), published.groups, published.sources
     found = {}
     for row in ALL:
         moved = log_speeds(published, constants_from({**values, row.name: 1.1 * values[row.name]}))
@@ -169,14 +174,19 @@ def main() -> None:
     for row, shift in zip(FITTED, fitted.shifts, strict=True):
         value = row.prior * math.exp(shift * row.prior_log_sd)
         print(f"{row.name:36s} prior {row.prior:10.4g}  fitted {value:10.4g}  {shift:+.2f}")
-    show("cells left out", published, left_out(published, published.cells, fitted, folds=FOLDS))
-    show("suites left out", published, left_out(published, published.suites, fitted, folds=None))
+    cells = left_out(published, published.cells, fitted, folds=FOLDS)
+    show("cells left out", published, cells)
+    suites = left_out(published, published.suites, fitted, folds=None)
+    show("suites left out", published, suites)
+    spreads = spread_rows(published, cells, suites)
+    for spread in spreads:
+        print(f"{spread.kind:10s} {spread.novelty:10s} {spread.log_sd:.3f} of {spread.rows} rows")
     if arguments.write:
+        write_spreads(published, spreads)
         values = {row.name: row.value for row in ALL}
         for row, shift in zip(FITTED, fitted.shifts, strict=True):
-            values[row.name] = row.prior * math.exp(shift * row.prior_log_sd)
-        write_constants([row._replace(value=values[row.name]) for row in ALL])
-        seen = identified_by(published, fitted.constants)
+            values[row.name] = row.prior * math.exp(float(shift) * row.prior_log_sd)
+        seen = identified_by(published, values)
         write_constants(
             [row._replace(value=values[row.name], rows=seen[row.name][0], sources=seen[row.name][1]) for row in ALL]
         )

@@ -22,6 +22,7 @@ RUNS = Path(__file__).parents[1] / ".." / "shared" / "measured_runs" / "runs.csv
 FIGURE = "tokens_per_s_per_accel"
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.str_]
+Mask = npt.NDArray[np.bool_]
 Alternatives = tuple[tuple[float, Workload], ...]
 
 

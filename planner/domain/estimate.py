@@ -64,7 +64,7 @@ class Quantiles(Frozen):
 class Moment(Frozen):
     """One moment of the memory timeline and who holds memory in it."""
 
-    name: Literal["load", "forward", "loss", "backward", "optimizer"]
+    name: Literal["load", "forward", "loss", "backward", "optimizer", "generation"]
     tenants_bytes: dict[str, float]
 
     @property
@@ -135,6 +135,8 @@ class Estimate(Frozen):
     trainable_params: int
     steps: int
     train_tokens: float
+    real_tokens_ratio: float | None = None
+    """Of the tokens that are fed, those that are no padding; None where lengths are not known."""
     flop: float
     """Model FLOPs of the whole run, recompute left out."""
     memory: MemoryEstimate

@@ -11,6 +11,7 @@ from planner.estimator.constants import PRIOR
 from planner.estimator.cost import cost_of_run
 from planner.estimator.memory.allocator import usable_bytes
 from planner.estimator.network import inter_node_bytes_per_s, network_rows
+from planner.estimator.padding import real_tokens_ratio
 from planner.estimator.physics import Physics, run_physics
 from planner.estimator.quantile_mixture import Triple, mix
 from planner.estimator.storage import base_model_bytes, dataset_bytes, months_kept, storage_rows
@@ -71,6 +72,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         trainable_params=shown.run.trainable_params,
         steps=shown.steps,
         train_tokens=shown.train_tokens,
+        real_tokens_ratio=real_tokens_ratio(config),
         flop=shown.flop,
         memory=_memory(found, weights, shown),
         step_time_breakdown_s=shown.step.breakdown_s,

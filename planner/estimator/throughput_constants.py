@@ -34,6 +34,7 @@ class ThroughputConstants:
     """Share of the FP8 peak, relative to the share of the 16-bit peak, by family or kind."""
     fp8_scale_ratio: float
     fp4_matmul_ratio: float
+    fp32_matmul_ratio: float
     fp8_recipe_ratio: Table
     saturation_tokens: float
     saturation_width: float
@@ -71,6 +72,7 @@ class ThroughputConstants:
     link_ratio: float
     network_ratio: float
     exposed_ratio: float
+    data_parallel_exposed_ratio: float
     tensor_parallel_exposed_ratio: float
     tensor_parallel_overlapped_ratio: float
     expert_parallel_exposed_ratio: float

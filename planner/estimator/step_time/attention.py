@@ -51,11 +51,11 @@ def attention_s(run: Workload, tokens: float, again: Repeated, c: ThroughputCons
     model = run.model
     forward = attention_flop(run, tokens) / attention_flop_per_s(run, c)
     passes = 1.0 + c.attention_backward_ratio + again.attention_ratio
+    if run.accelerator.kind != "cpu":
+        forward *= 1.0 + c.attention_saturation_tokens / seen_tokens(run)
+        forward *= math.pow(max(128.0 / model.head_dim, 1.0), c.attention_head_exponent)
     if run.is_eager_attention:
         scores = tokens * seen_tokens(run) * model.num_heads * run.stage_layers / run.tp
         bandwidth = c.bandwidth_ratio * run.accelerator.memory_bandwidth_bytes_per_s
         forward = 2.0 * forward + c.eager_attention_passes * scores * run.compute_bytes / bandwidth
-    elif run.accelerator.kind != "cpu":
-        forward *= 1.0 + c.attention_saturation_tokens / seen_tokens(run)
-        forward *= math.pow(max(128.0 / model.head_dim, 1.0), c.attention_head_exponent)
     return passes * forward

@@ -69,9 +69,9 @@ def pipeline_bytes(run: Workload, tokens: float) -> float:
     return 2.0 * tokens * run.model.hidden_dim * run.compute_bytes / run.tp * run.virtual_stages
 
 
-def exposed_s(transfer_s: float, compute_s: float, c: ThroughputConstants) -> float:
+def exposed_s(transfer_s: float, compute_s: float, ratio: float) -> float:
     """Seconds of an overlapped transfer that the step waits for: a share, and all that exceeds the computation."""
-    return c.exposed_ratio * transfer_s + max(0.0, (1.0 - c.exposed_ratio) * transfer_s - compute_s)
+    return ratio * transfer_s + max(0.0, (1.0 - ratio) * transfer_s - compute_s)
 
 
 def sharding_s(run: Workload, compute_s: float, c: ThroughputConstants) -> float:
@@ -79,7 +79,7 @@ def sharding_s(run: Workload, compute_s: float, c: ThroughputConstants) -> float
     volume = gathered_bytes_per_pass(run) + reduced_bytes_per_pass(run)
     if not volume:
         return 0.0
-    return exposed_s(volume / collective_bytes_per_s(run, run.shards, run.tp * run.cp, c), compute_s, c)
+    return exposed_s(volume / collective_bytes_per_s(run, run.shards, run.tp * run.cp, c), compute_s, c.exposed_ratio)
 
 
 def overlaps_tensor_parallel(run: Workload) -> bool:
@@ -101,7 +101,9 @@ def tensor_parallel_s(run: Workload, tokens: float, again: Repeated, c: Throughp
 def context_parallel_s(run: Workload, tokens: float, compute_s: float, c: ThroughputConstants) -> float:
     """Exposed seconds of the ring of keys and values in one pass."""
     volume = context_parallel_bytes(run, tokens)
-    return exposed_s(volume / collective_bytes_per_s(run, run.cp, run.tp, c), compute_s, c) if volume else 0.0
+    if not volume:
+        return 0.0
+    return exposed_s(volume / collective_bytes_per_s(run, run.cp, run.tp, c), compute_s, c.exposed_ratio)
 
 
 def expert_parallel_s(run: Workload, tokens: float, c: ThroughputConstants) -> float:
@@ -125,16 +127,17 @@ def pipeline_s(run: Workload, tokens: float, c: ThroughputConstants) -> float:
 
 
 def data_parallel_s(run: Workload, last_pass_s: float, c: ThroughputConstants) -> float:
-    """Exposed seconds of the gradient all-reduce, once a step, hidden behind the last backward pass.
+    """Exposed seconds of the gradient all-reduce, once a step, hidden in part behind the last backward pass.
 
-    Optimizer states that are divided add a round of messages over the ranks that share them; vendor-tuned software
-    hides it behind the next forward pass.
+    Where only optimizer states are divided, each rank in turn sends its stepped weights to the ranks that share them;
+    vendor-tuned software hides that behind the next forward pass.
     """
     volume = reduced_bytes_per_step(run)
     if not volume:
         return 0.0
     inner = run.tp * run.cp
-    seconds = exposed_s(volume / collective_bytes_per_s(run, run.data_parallel, inner, c), last_pass_s, c)
-    if run.zero_stage in (1, 2) and run.software != "tuned":
+    transfer_s = volume / collective_bytes_per_s(run, run.data_parallel, inner, c)
+    seconds = exposed_s(transfer_s, last_pass_s, c.data_parallel_exposed_ratio)
+    if run.zero_stage == 1 and run.software != "tuned":
         seconds += c.step_latency_s * (run.shards - 1)
     return seconds

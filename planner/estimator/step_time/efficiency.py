@@ -16,9 +16,9 @@ FAMILY: dict[str, str] = {
     "mi325x": "mi300x",
     "mi350x": "mi300x",
     "mi355x": "mi300x",
-    "l40": "l40s",
     "l4": "l40s",
-    "rtx4090": "l40s",
+    "rtx3090": "rtx4090",
+    "rtx4070ti": "rtx4090",
     "rtx6000": "l40s",
     "trn2": "trn1",
 }
@@ -30,9 +30,9 @@ REFERENCE_TDP_W: dict[str, float] = {
     "h100": 700.0,
     "h200": 700.0,
     "b200": 1000.0,
-    "b300": 1100.0,
-    "gb200": 1200.0,
-    "gb300": 1400.0,
+    "b300": 1000.0,
+    "gb200": 1000.0,
+    "gb300": 1000.0,
     "mi300x": 750.0,
     "mi325x": 750.0,
     "mi350x": 1000.0,
@@ -96,12 +96,17 @@ def peak_flop_per_s(accelerator: Accelerator, dtype: Dtype) -> float:
 def matmul_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConstants) -> float:
     """Rate of large matrix products."""
     runs_in = supported_dtype(accelerator, dtype)
-    share = share_of(c.matmul_ratio, accelerator) * c.matmul_scale_ratio
+    power = power_ratio(accelerator, c)
+    if runs_in == "fp32" and accelerator.kind == "gpu":
+        return accelerator.peak_flop_per_s[runs_in] * c.fp32_matmul_ratio * min(power, 1.0)
+    share = share_of(c.matmul_ratio, accelerator)
+    if accelerator.kind != "cpu":
+        share *= c.matmul_scale_ratio
     if runs_in in ("fp8", "fp4"):
         share *= share_of(c.fp8_matmul_ratio, accelerator) * c.fp8_scale_ratio
     if runs_in == "fp4":
         share *= c.fp4_matmul_ratio
-    return accelerator.peak_flop_per_s[runs_in] * share * power_ratio(accelerator, c)
+    return accelerator.peak_flop_per_s[runs_in] * share * power
 
 
 A100_PEAK_FLOP_PER_S = 312e12

@@ -1,6 +1,7 @@
 """How sure a speed is: spreads measured on published runs that the constants had not seen."""
 
 import csv
+from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
@@ -8,15 +9,19 @@ from typing import Literal, NamedTuple
 from planner.estimator.step_time.efficiency import family_of
 from planner.estimator.workload import Workload
 
-SpeedKind = Literal["dense", "experts", "adapter", "cpu"]
+SpeedKind = Literal["dense", "small", "experts", "adapter", "cpu"]
+Novelty = Literal["familiar", "related", "new"]
+"""familiar: this software on this family of accelerators; related: a known class of software on a known family."""
+Familiarity = tuple[str, str]
+SMALL_PASS_TOKENS = 1024.0
+"""Passes of fewer tokens wait for the host, whose speed no configuration tells."""
 
 
 class SpreadRow(NamedTuple):
     """One row of throughput_spreads.csv."""
 
-    kind: str
-    is_familiar: bool
-    """Software and family of accelerators were together among what the constants were fitted on."""
+    kind: SpeedKind
+    novelty: Novelty
     log_sd: float
     """Standard deviation of the logarithm of the speed."""
     rows: int
@@ -28,26 +33,37 @@ def speed_kind(run: Workload) -> SpeedKind:
         return "cpu"
     if run.model.num_experts is not None:
         return "experts"
-    return "dense" if run.adapter_kind in (None, "lora") else "adapter"
+    if run.adapter_kind not in (None, "lora"):
+        return "adapter"
+    return "small" if run.fed_pass_tokens < SMALL_PASS_TOKENS else "dense"
 
 
-def familiarity(run: Workload) -> tuple[str, str]:
+def familiarity(run: Workload) -> Familiarity:
     """Software and family of accelerators."""
     return (run.framework or "").lower(), family_of(run.accelerator.slug)
 
 
+def novelty(run: Workload, seen: Collection[Familiarity]) -> Novelty:
+    """How near the run is to those that the constants were fitted on."""
+    own = familiarity(run)
+    if own in seen:
+        return "familiar"
+    return "related" if run.software is not None and any(own[1] == family for _, family in seen) else "new"
+
+
 @cache
-def _spreads() -> dict[tuple[str, bool], float]:
+def spreads() -> dict[tuple[str, str], float]:
+    """Standard deviations of the logarithm by kind and novelty."""
     text = (files("planner.estimator") / "throughput_spreads.csv").read_text(encoding="utf-8")
-    return {(row["kind"], row["is_familiar"] == "1"): float(row["log_sd"]) for row in csv.DictReader(text.splitlines())}
+    return {(row["kind"], row["novelty"]): float(row["log_sd"]) for row in csv.DictReader(text.splitlines())}
 
 
 @cache
-def _seen() -> frozenset[tuple[str, str]]:
+def _seen() -> frozenset[Familiarity]:
     text = (files("planner.estimator") / "throughput_seen.csv").read_text(encoding="utf-8")
     return frozenset((row["framework"], row["family"]) for row in csv.DictReader(text.splitlines()))
 
 
 def speed_log_sd(run: Workload) -> float:
     """Standard deviation of the logarithm of a run's speed."""
-    return _spreads()[speed_kind(run), familiarity(run) in _seen()]
+    return spreads()[speed_kind(run), novelty(run, _seen())]

@@ -56,9 +56,8 @@ def test_states_divided_over_all_ranks_cost_more_than_inside_a_node(make_workloa
 
 
 def test_only_what_exceeds_the_computation_is_fully_exposed() -> None:
-    share = C.exposed_ratio
-    assert exposed_s(1.0, 10.0, C) == pytest.approx(share)
-    assert exposed_s(100.0, 10.0, C) == pytest.approx(100 * share + max(0.0, 100 * (1 - share) - 10))
+    assert exposed_s(1.0, 10.0, 0.4) == pytest.approx(0.4)
+    assert exposed_s(100.0, 10.0, 0.4) == pytest.approx(40.0 + 50.0)
 
 
 def test_tensor_parallel_reduces_four_times_a_layer_and_twice_more_where_it_is_repeated(make_workload: Any) -> None:

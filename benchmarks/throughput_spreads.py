@@ -1,0 +1,95 @@
+"""Spreads of the speed, from runs that the constants had not seen, and how many of such runs lie inside them."""
+
+import csv
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from benchmarks.published_throughput import Array, Labels, Mask, PublishedRuns
+from planner.estimator.step_time.spread import (
+    Familiarity,
+    Novelty,
+    SpeedKind,
+    SpreadRow,
+    familiarity,
+    novelty,
+    speed_kind,
+)
+
+ESTIMATOR = Path(__file__).parents[1] / "planner" / "estimator"
+P90_SD = 1.2816
+ENOUGH_ROWS = 30
+"""Rows of the first tier from which on those of the second are left aside."""
+CPU = tuple(SpreadRow("cpu", level, 0.5, 0) for level in get_args(Novelty))
+"""Assumed: a CPU's caches and cores differ more than its data sheet says."""
+
+
+def kinds(published: PublishedRuns) -> Labels:
+    return np.array([speed_kind(published.alternatives[group][0][1]) for group in published.groups])
+
+
+def seen_by(published: PublishedRuns, rows: Mask) -> frozenset[Familiarity]:
+    """Software and families of these rows."""
+    return frozenset(familiarity(published.alternatives[group][0][1]) for group in published.groups[rows])
+
+
+def novelties(published: PublishedRuns) -> Labels:
+    """How new each row is to constants that were fitted without its suite."""
+    suites = published.suites
+    found = np.full(len(suites), "", dtype="<U8")
+    for suite in np.unique(suites):
+        seen = seen_by(published, suites != suite)
+        for row in np.flatnonzero(suites == suite):
+            found[row] = novelty(published.alternatives[published.groups[row]][0][1], seen)
+    return found
+
+
+def _log_sd(errors: Array) -> float:
+    return float(np.quantile(errors, 0.8)) / P90_SD if errors.size else math.nan
+
+
+def spread_rows(published: PublishedRuns, cells: Array, suites: Array) -> list[SpreadRow]:
+    """Spreads such that 80 % of the left-out rows lie inside; none is narrower than that of a nearer run.
+
+    Familiar runs by constants that had not seen their cell, others by constants that had not seen their suite; new ones
+    are too few to tell kinds apart.
+    """
+    kind_of, level_of, first = kinds(published), novelties(published), published.tiers == "A"
+    table: list[SpreadRow] = []
+    for kind in get_args(SpeedKind):
+        if kind == "cpu":
+            continue
+        least = 0.0
+        for level in get_args(Novelty):
+            predicted = cells if level == "familiar" else suites
+            new = level_of == "new"
+            rows = new if level == "new" else (kind_of == kind) & ~(new & (level == "related"))
+            if (rows & first).sum() >= ENOUGH_ROWS:
+                rows &= first
+            least = max(least, _log_sd(np.abs(predicted - published.measured)[rows]))
+            table.append(SpreadRow(kind, level, least, int(rows.sum())))
+    return [*table, *CPU]
+
+
+def interval_cover(
+    published: PublishedRuns, suites: Array, log_sd: Mapping[tuple[str, str], float], rows: Mask
+) -> float:
+    """Share of rows between p10 and p90 around predictions by constants that had not seen their suite."""
+    keys = zip(kinds(published), novelties(published), strict=True)
+    widths = np.array([P90_SD * log_sd[kind, level] for kind, level in keys])
+    return float((np.abs(suites - published.measured) <= widths)[rows].mean())
+
+
+def write_spreads(published: PublishedRuns, table: list[SpreadRow]) -> None:
+    """throughput_spreads.csv and throughput_seen.csv anew."""
+    with (ESTIMATOR / "throughput_spreads.csv").open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(SpreadRow._fields)
+        writer.writerows((row.kind, row.novelty, f"{row.log_sd:.3f}", row.rows) for row in table)
+    with (ESTIMATOR / "throughput_seen.csv").open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("framework", "family"))
+        writer.writerows(sorted(seen_by(published, np.ones(len(published.runs), dtype=bool))))
