@@ -30,6 +30,7 @@ FORBIDDEN_COLUMNS = frozenset({
 BLANK = frozenset({"", "nan", "na", "n/a", "none stated", "null"})
 MAX_CELL = 500
 MAX_COUNT = 10**17
+MAX_AMOUNT = 1e9
 NAME = re.compile(r"[\w][\w .+/:()@,=-]*", re.ASCII)
 
 
@@ -82,7 +83,7 @@ class Cells:
         return value
 
     def positive(self, column: str) -> float | None:
-        value = self.number(column)
+        value = self.number(column, most=MAX_AMOUNT)
         if value == 0:
             raise CellError(column, "0", "above 0")
         return value
