@@ -218,8 +218,8 @@ def test_nodes_and_networks_of_the_row_are_those_of_the_cluster() -> None:
     "cells",
     [
         {"seq_len": "NaN-ish"}, {"seq_len": "-4096"}, {"seq_len": "1e400"}, {"seq_len": "0"}, {"seq_len": "40.5"},
-        {"n_accel": "=1+1"}, {"micro_batch": "inf"}, {"accelerator_memory_gib": "-80"}, {"accelerator_memory_gib": "1e308"},
-         {"method": "magic"},
+        {"n_accel": "=1+1"}, {"micro_batch": "inf"}, {"accelerator_memory_gib": "-80"}, {"method": "magic"},
+        {"accelerator_memory_gib": "1e308"},
         {"attention": "best"}, {"amp": "maybe"}, {"sharding": "zero9"}, {"optimizer": "=cmd|'/c calc'!A1"},
         {"model": "=HYPERLINK(1)"}, {"framework": "\x00"}, {"tp": "3"}, {"pp": "64"}, {"batching": "x" * 10_000},
         {"activation_ckpt_fraction": "7"}, {"lora_rank": "1e16"}, {"framework_version": "v" * 400},
