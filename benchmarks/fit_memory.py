@@ -21,7 +21,7 @@ from planner.estimator.memory_constants import MEMORY, Constant, MemoryConstants
 NOISE = np.array([0.03, 0.05, 0.06])
 """Spread that formulas cannot explain, by figure: software versions and what tables leave out."""
 FOLDS = 5
-ROUNDS = 6
+ROUNDS = 8
 """Gauss-Newton steps, each at most one spread of a prior."""
 NUDGE = 1e-3
 ESTIMATOR = Path(__file__).parents[1] / "planner" / "estimator"
@@ -32,6 +32,8 @@ class Fitted(NamedTuple):
     constants: MemoryConstants
     shifts: Array
     """How far each fitted constant moved, in spreads of its prior."""
+    slopes: Array
+    """Rows by figures by constants, at these constants."""
 
 
 def fitted_constants() -> list[Constant]:
@@ -46,28 +48,39 @@ def constants_at(shifts: Array) -> MemoryConstants:
     )
 
 
-def fit(published: PublishedRuns, rows: Mask) -> Fitted:
-    """Least squares in the logarithm with outliers damped; equal configurations weigh as one run."""
+def slopes_at(published: PublishedRuns, shifts: Array, rows: Mask) -> Array:
+    """How each row's three figures follow each fitted constant, in logarithms a spread of its prior."""
+    base = predictions(published, constants_at(shifts), rows)
+    nudged = [predictions(published, constants_at(shifts + NUDGE * unit), rows) for unit in np.eye(shifts.size)]
+    return np.stack([(one - base) / NUDGE for one in nudged], axis=-1)
+
+
+def fit(published: PublishedRuns, rows: Mask, around: Fitted | None = None) -> Fitted:
+    """Least squares in the logarithm with outliers damped; equal configurations weigh as one run.
+
+    ``around``: a fit of more rows, from which this one starts and whose slopes it keeps.
+    """
     groups, measured = published.groups, published.measured
-    weight = 1.0 / np.sqrt(np.bincount(groups)[groups])
+    weight = (1.0 / np.sqrt(np.bincount(groups)[groups]))[:, None] / NOISE
     scored: Mask = rows[:, None] & np.isfinite(measured)
-
-    def missed(shifts: Array) -> Array:
-        scaled = (predictions(published, constants_at(shifts), rows) - measured) * weight[:, None] / NOISE
-        return np.asarray(scaled[scored])
-
-    count = len(fitted_constants())
-    shifts = np.zeros(count)
+    shifts = np.zeros(len(fitted_constants())) if around is None else around.shifts
+    slopes = np.zeros(0) if around is None else around.slopes
     for _ in range(ROUNDS):
-        now = missed(shifts)
-        slopes = np.stack([(missed(shifts + NUDGE * unit) - now) / NUDGE for unit in np.eye(count)], axis=1)
-        damped = slopes * (1.0 / np.sqrt(1.0 + now**2))[:, None]
-        step = np.linalg.solve(slopes.T @ damped + np.eye(count), -(damped.T @ now) - shifts)
+        if around is None:
+            slopes = slopes_at(published, shifts, rows)
+        missed = ((predictions(published, constants_at(shifts), rows) - measured) * weight)[scored]
+        follow = (slopes * weight[:, :, None])[scored]
+        damped = follow * (1.0 / np.sqrt(1.0 + missed**2))[:, None]
+        step = np.linalg.solve(follow.T @ damped + np.eye(shifts.size), -(damped.T @ missed) - shifts)
         shifts = np.clip(shifts + np.clip(step, -1.0, 1.0), -3.5, 3.5)
-    return Fitted(constants_at(shifts), shifts)
+    if around is None:
+        slopes = slopes_at(published, shifts, rows)
+    return Fitted(constants_at(shifts), shifts, slopes)
 
 
-def left_out(published: PublishedRuns, labels: Sequence[str], *, folds: int | None, seed: int = 0) -> Array:
+def left_out(
+    published: PublishedRuns, labels: Sequence[str], around: Fitted, *, folds: int | None, seed: int = 0
+) -> Array:
     """Predictions of each row by constants fitted without its label; ``folds`` None leaves out one label at a time."""
     names = sorted(set(labels))
     np.random.default_rng(seed).shuffle(names)
@@ -76,7 +89,7 @@ def left_out(published: PublishedRuns, labels: Sequence[str], *, folds: int | No
     found = np.full((len(labels), 3), np.nan)
     for number in range(fold.max() + 1):
         test = fold == number
-        found[test] = predictions(published, fit(published, ~test).constants, test)[test]
+        found[test] = predictions(published, fit(published, ~test, around).constants, test)[test]
     return found
 
 
@@ -217,9 +230,9 @@ def main() -> None:
         print(
             f"{row.name:32s} prior {row.prior:10.4g}  fitted {getattr(fitted.constants, row.name):10.4g}  {shift:+.2f}"
         )
-    cells = left_out(published, published.cells, folds=FOLDS)
+    cells = left_out(published, published.cells, fitted, folds=FOLDS)
     show("cells left out", published, cells)
-    sources = left_out(published, published.sources, folds=None)
+    sources = left_out(published, published.sources, fitted, folds=None)
     show("sources left out", published, sources)
     if arguments.write:
         write_constants(published, fitted)

@@ -108,7 +108,7 @@ def figures_of(run: Workload) -> tuple[float, float, float]:
     return (
         timeline.peak_bytes,
         reserved,
-        reserved + context_bytes(run.accelerator, run.num_devices, run.constants),
+        reserved + context_bytes(run),
     )
 
 

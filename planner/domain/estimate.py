@@ -61,10 +61,13 @@ class Quantiles(Frozen):
         return math.log(self.p90 / self.p10) / (2 * Z_P90) if self.p10 > 0 else 0.0
 
 
+MomentName = Literal["load", "forward", "loss", "backward", "optimizer", "generation"]
+
+
 class Moment(Frozen):
     """One moment of the memory timeline and who holds memory in it."""
 
-    name: Literal["load", "forward", "loss", "backward", "optimizer", "generation"]
+    name: MomentName
     tenants_bytes: dict[str, float]
 
     @property

@@ -86,6 +86,11 @@ def _encoder_params(model: ModelSpec) -> float:
     return 3.0 * (model.hidden_dim**2 + model.hidden_dim)
 
 
+def _recurrent_encoder_params(model: ModelSpec) -> float:
+    """Two layers of LSTM in both directions and two matrices: the other encoder of p-tuning."""
+    return 46.0 * model.hidden_dim**2 + 35.0 * model.hidden_dim
+
+
 @lru_cache(maxsize=4096)
 def virtual_tokens_of(model: ModelSpec, kind: AdapterKind, trainable_params: int) -> float:
     """The virtual tokens that give a known number of trained parameters."""
@@ -93,6 +98,8 @@ def virtual_tokens_of(model: ModelSpec, kind: AdapterKind, trainable_params: int
     if none is None:
         return 0.0
     one = (_virtual_params(model, kind, 1.0) or 0.0) - none
+    if kind == "p_tuning" and trainable_params > _recurrent_encoder_params(model):
+        none = _recurrent_encoder_params(model)
     return max((trainable_params - none) / one, 0.0)
 
 
@@ -146,7 +153,7 @@ def adapter_size(config: RunConfig, model: ModelSpec) -> AdapterSize:
     if traits.adds_tokens or traits.adds_keys:
         if not tokens and known is not None:
             tokens = virtual_tokens_of(model, kind, known)
-        if not tokens and kind != "llama_adapter_v2":
+        if not tokens and known is None:
             raise UnknownFieldError("virtual_tokens", f"with trainable_params it decides the size of {kind}")
         derived = _virtual_params(model, kind, tokens)
     else:

@@ -4,14 +4,14 @@ from typing import Literal, NamedTuple
 
 from planner.domain.run_vocabulary import AdapterKind
 
-Keeps = Literal["inputs", "hidden", "nothing"]
+Keeps = Literal["inputs", "outputs", "hidden", "nothing"]
 
 
 class AdapterTraits(NamedTuple):
     """Source: the forward pass of each adapter as its paper defines it, checked on published runs (peft, litgpt)."""
 
     keeps: Keeps = "inputs"
-    """inputs: of each adapted module, for the adapter's gradient; hidden: of the layer; nothing of its own."""
+    """For the adapter's gradient: inputs or outputs of each adapted module, the layer's hidden state, or nothing."""
     makes_delta: bool = False
     """Makes a matrix as large as the adapted one in each forward pass."""
     adds_tokens: bool = False
@@ -29,6 +29,7 @@ TRAITS: dict[AdapterKind, AdapterTraits] = {
     "fourierft": AdapterTraits(makes_delta=True),
     "oft_v1": AdapterTraits(makes_delta=True),
     "boft": AdapterTraits(makes_delta=True),
+    "adamss": AdapterTraits(keeps="nothing"),
     "bone": AdapterTraits(keeps="nothing"),
     "bone_bat": AdapterTraits(makes_delta=True),
     "shira": AdapterTraits(keeps="nothing"),
@@ -40,7 +41,7 @@ TRAITS: dict[AdapterKind, AdapterTraits] = {
     "prefix_tuning": AdapterTraits(keeps="nothing", adds_keys=True),
     "adaption_prompt": AdapterTraits(keeps="hidden", adds_keys=True),
     "llama_adapter": AdapterTraits(keeps="hidden", adds_keys=True),
-    "llama_adapter_v2": AdapterTraits(keeps="inputs", adds_keys=True),
+    "llama_adapter_v2": AdapterTraits(keeps="outputs", adds_keys=True),
     "bottleneck": AdapterTraits(keeps="hidden"),
 }
 """Kinds that differ from LoRA, which keeps the inputs of what it adapts."""

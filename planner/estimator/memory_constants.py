@@ -54,6 +54,7 @@ class MemoryConstants:
     chunked_ce_bytes: float
     fused_linear_ce_bytes: float
     gathered_layers: float
+    longest_scale_tokens: float
     first_gradients_ratio: float
     full_load_ratio: float
     reserved_logits_ratio: float
@@ -66,6 +67,7 @@ class MemoryConstants:
     reserved_cached_logits_ratio: float
     reserved_floor_bytes: float
     context_bytes: float
+    packed_kernels_bytes: float
     communicator_bytes: float
     communicator_doubling_bytes: float
     usable_ratio: float

@@ -69,7 +69,9 @@ STOCK_KBIT_PREPARATION = ("trl", "peft", "swift", "llama-factory", "llamafactory
 """Software that prepares a quantised model for training as peft does."""
 FULL_MODEL_LOADERS = ("litgpt", "lightning")
 """Software whose devices each read the whole model before it is divided."""
-NO_UPCAST_MODELS = ("gpt_bigcode", "gpt-bigcode", "starcoder", "santacoder", "granite-20b", "granite-34b")
+LONGEST_SAMPLE_FIRST = ("litgpt", "lightning")
+"""Software that measures the longest sample and feeds it first: its length is that sample's, not a cap."""
+NO_UPCAST_MODELS = ("gpt_bigcode", "gpt-bigcode", "starcoder-", "starcoderbase", "santacoder", "granite-20b", "granite-34b")
 """Models whose published code computes the loss in the dtype of the logits."""
 
 
@@ -88,6 +90,10 @@ def uses_stock_kbit_preparation(framework: str | None) -> bool:
 
 def loads_full_model(framework: str | None) -> bool:
     return _names(framework, FULL_MODEL_LOADERS)
+
+
+def feeds_longest_first(framework: str | None) -> bool:
+    return _names(framework, LONGEST_SAMPLE_FIRST)
 
 
 def upcasts_no_logits(model_name: str) -> bool:

@@ -25,6 +25,8 @@ scale and a packed zero point; AQLM (arXiv 2401.06118): 2 bits and codebooks.
 BITSANDBYTES: frozenset[BaseQuantization] = frozenset({"nf4", "nf4_dq", "fp4", "int8"})
 """Formats of the bitsandbytes library, whose layers keep their input although they are frozen."""
 
+PACKED: frozenset[BaseQuantization] = frozenset({"gptq4", "gptq8", "awq4", "aqlm2"})
+
 OPTIMIZER_STATES: dict[Optimizer, tuple[float, float, bool]] = {
     "adamw": (2.0, 0.0, False),
     "adamw_fused": (2.0, 0.0, True),

@@ -1,5 +1,6 @@
 """One fully known run as plain numbers: what every formula of memory and time reads."""
 
+import math
 from typing import NamedTuple, TypeVar
 
 from planner.domain.accelerator import Accelerator, Dtype
@@ -15,13 +16,14 @@ from planner.domain.run_vocabulary import (
     Optimizer,
     PipelineSchedule,
 )
-from planner.errors import UnknownFieldError
+from planner.errors import ConfigError, UnknownFieldError
 from planner.estimator.adapter_size import NO_ADAPTER, AdapterSize, adapter_size
 from planner.estimator.memory_constants import MEMORY, MemoryConstants
 from planner.estimator.params import AdapterCounts, ParamCounts, count_params
 from planner.estimator.software import (
     SoftwareClass,
     compiles,
+    feeds_longest_first,
     keeps_adapter_fp32,
     loads_full_model,
     software_class,
@@ -34,6 +36,7 @@ from planner.estimator.stored_formats import (
     FROZEN_COPIES,
     HALF_PRECISION_RATIO,
     OPTIMIZER_STATES,
+    PACKED,
     QUANTISED_BYTES,
     SEQUENCES_PER_SAMPLE,
 )
@@ -42,6 +45,12 @@ from planner.estimator.trained_dtypes import trained_bytes
 T = TypeVar("T")
 
 RECOMPUTED_RATIO: dict[ActivationCheckpointing, float] = {"none": 0.0, "selective": 0.5, "full": 1.0, "offloaded": 1.0}
+
+
+MOST_TRAINED_RATIO = 1.1
+"""Counts that were logged may hold what dimensions leave out."""
+LONGEST_TIMES_MEAN = 4.0
+"""Of samples whose lengths follow a lognormal of unit spread the longest has several times the mean's tokens."""
 
 
 class Workload(NamedTuple):
@@ -80,14 +89,19 @@ class Workload(NamedTuple):
     optimizer_is_fused: bool
     steps_in_backward: bool
     uses_bitsandbytes: bool
+    uses_packed_kernels: bool
+    """Weights packed as GPTQ, AWQ or AQLM are multiplied by kernels of their own."""
     frozen_copies: int
     """Frozen models beside the trained one."""
     loads_full_model: bool
 
     micro_batch_size: int
     accumulation: int
-    longest_tokens: float
-    """Tokens of the longest sample."""
+    cap_tokens: float
+    """Most tokens that a sample may have: its length where all are equal."""
+    mean_tokens: float | None
+    """Mean tokens of a sample, where lengths vary and it is known."""
+    longest_is_known: bool
     fed_tokens: float
     """Mean tokens of a sample as fed, padding included."""
     checkpointing: ActivationCheckpointing
@@ -95,6 +109,8 @@ class Workload(NamedTuple):
     stated_recompute_ratio: float | None
     """Share of a layer's work that selective checkpointing repeats, where it is stated."""
     is_eager_attention: bool
+    repeats_key_heads: bool
+    """Keys and values are copied to as many heads as the queries have."""
     fp8_recipe: Fp8Recipe | None
     fp8_attention: bool
     fp8_activations: bool
@@ -131,6 +147,15 @@ class Workload(NamedTuple):
     generated_tokens: int
     """Tokens of one of them, prompt included."""
     constants: MemoryConstants
+
+    @property
+    def longest_tokens(self) -> float:
+        """Tokens of the longest sample: the higher the cap, the further below it (measured: ms-swift, peft)."""
+        if self.has_equal_lengths or self.longest_is_known:
+            return self.cap_tokens
+        mean = self.mean_tokens or 0.0
+        scale = max(self.constants.longest_scale_tokens, LONGEST_TIMES_MEAN * mean)
+        return max(scale * -math.expm1(-self.cap_tokens / scale), min(mean, self.cap_tokens))
 
     @property
     def tokens_per_step(self) -> float:
@@ -196,6 +221,12 @@ def workload(config: RunConfig) -> Workload:
     size = NO_ADAPTER if trains_base else adapter_size(config, model)
     trainable = params.total if trains_base else size.trainable_params
 
+    if (config.trainable_params or 0) > MOST_TRAINED_RATIO * params.total:
+        raise ConfigError(
+            f"trainable_params {config.trainable_params:,} exceeds the {params.total:,} parameters of {model.name}: "
+            "give what is trained, or correct the model"
+        )
+
     quantization = config.base_quantization or "none"
     is_quantised = not trains_base and quantization != "none"
     is_blockwise = is_quantised and quantization != "fp8"
@@ -228,10 +259,9 @@ def workload(config: RunConfig) -> Workload:
 
     compute_bytes = max(DTYPE_BYTES[precision.compute_dtype], 2.0)
     half_loss = not precision.amp and compute_bytes < 4.0 and upcasts_no_logits(model.name)
-    longest = float(min(seq_len, config.max_tokens_per_sample or seq_len))
-    fed = longest
-    if batching in ("dynamic", "padding_free") and config.mean_tokens_per_sample:
-        fed = min(config.mean_tokens_per_sample, longest)
+    has_equal_lengths = batching in ("packed", "padded")
+    mean = None if has_equal_lengths else config.mean_tokens_per_sample
+    cap = float(seq_len if has_equal_lengths else min(seq_len, config.max_tokens_per_sample or seq_len))
     sequences = SEQUENCES_PER_SAMPLE[config.objective]
     return Workload(
         model=model,
@@ -261,18 +291,22 @@ def workload(config: RunConfig) -> Workload:
         optimizer_is_fused=is_fused,
         steps_in_backward=config.optimizer_in_backward,
         uses_bitsandbytes=is_quantised and quantization in BITSANDBYTES,
+        uses_packed_kernels=is_quantised and quantization in PACKED,
         frozen_copies=copies,
         loads_full_model=not trains_base and is_sharded and loads_full_model(config.framework),
         micro_batch_size=micro_batch * sequences,
         accumulation=accumulation,
-        longest_tokens=longest,
-        fed_tokens=fed,
+        cap_tokens=cap,
+        mean_tokens=mean,
+        longest_is_known=config.max_tokens_per_sample is not None or feeds_longest_first(config.framework),
+        fed_tokens=min(mean or cap, cap),
         checkpointing=checkpointing,
         recomputed_ratio=config.activation_checkpointing_ratio
         if checkpointing == "selective" and config.activation_checkpointing_ratio is not None
         else RECOMPUTED_RATIO[checkpointing],
         stated_recompute_ratio=config.activation_checkpointing_ratio if checkpointing == "selective" else None,
         is_eager_attention=attention == "eager",
+        repeats_key_heads=attention != "flash" and not is_compiled and software not in ("tuned", "lean"),
         fp8_recipe=config.fp8_recipe,
         fp8_attention=config.fp8_attention is True,
         fp8_activations=config.activation_dtype == "fp8",
@@ -282,7 +316,7 @@ def workload(config: RunConfig) -> Workload:
         has_fused_kernels=fused_kernels,
         has_layer_norm=model.norm_bias or not model.gated_mlp,
         is_compiled=is_compiled,
-        has_equal_lengths=batching in ("packed", "padded"),
+        has_equal_lengths=has_equal_lengths,
         length_order=config.length_order,
         software=software,
         framework=config.framework,

@@ -15,6 +15,8 @@ def adapter_saved_bytes_per_token(run: Workload) -> float:
         return 0.0
     if keeps == "hidden":
         return c.adapter_hidden_bytes * run.model.hidden_dim / hidden_divisor(run)
+    if keeps == "outputs":
+        return run.compute_bytes * run.adapter.output_width / run.tp
     if run.casts_adapter_inputs:
         return c.adapter_cast_ratio * run.trained_bytes * run.adapter.input_width / run.tp
     return c.adapter_input_ratio * run.compute_bytes * run.adapter.distinct_input_width / run.tp

@@ -2,23 +2,23 @@
 
 import math
 
-from planner.domain.accelerator import Accelerator
 from planner.estimator.memory.timeline import Timeline
-from planner.estimator.memory_constants import MEMORY, MemoryConstants
 from planner.estimator.workload import Workload
 
 DEVICES_PER_CLIQUE = 8
 """Communicators inside a node; more nodes add little."""
 
 
-def context_bytes(accelerator: Accelerator, num_devices: int, c: MemoryConstants = MEMORY) -> float:
+def context_bytes(run: Workload) -> float:
     """Memory of one device outside the allocator: context, libraries, communicators; 0 for a CPU."""
-    if accelerator.kind == "cpu":
+    if run.accelerator.kind == "cpu":
         return 0.0
-    if num_devices == 1:
-        return c.context_bytes
-    doublings = math.log2(min(num_devices, DEVICES_PER_CLIQUE))
-    return c.context_bytes + c.communicator_bytes + c.communicator_doubling_bytes * doublings
+    c = run.constants
+    held = c.context_bytes + (c.packed_kernels_bytes if run.uses_packed_kernels else 0.0)
+    if run.num_devices == 1:
+        return held
+    doublings = math.log2(min(run.num_devices, DEVICES_PER_CLIQUE))
+    return held + c.communicator_bytes + c.communicator_doubling_bytes * doublings
 
 
 def logits_cache_ratio(run: Workload) -> float:
@@ -49,7 +49,7 @@ def reserved_bytes(run: Workload, timeline: Timeline) -> float:
         + cache_ratio * timeline.activations_bytes
         + c.reserved_cached_logits_ratio * timeline.logits_bytes,
     )
-    room = c.cache_limit_ratio * run.accelerator.memory_bytes - context_bytes(run.accelerator, run.num_devices, c)
+    room = c.cache_limit_ratio * run.accelerator.memory_bytes - context_bytes(run)
     return max(allocated, min(held, room))
 
 

@@ -26,7 +26,8 @@ def layer_bytes_per_token(run: Workload) -> float:
         inner = c.plain_mlp_saved_bytes if trains else c.plain_mlp_saved_frozen_bytes
     if run.fp8_activations:
         inner -= c.fp8_mlp_saving_bytes
-    attention = 0.5 * c.attention_saved_bytes * (model.q_dim + 2 * model.kv_dim + model.v_dim)
+    keys_and_values = model.q_dim + model.v_dim if run.repeats_key_heads else 2 * model.kv_dim
+    attention = 0.5 * c.attention_saved_bytes * (model.q_dim + keys_and_values + model.v_dim)
     divided = (attention + inner * run.active_ffn_dim) / run.tp
     margin = 1.0 if run.is_compiled or run.software in ("tuned", "lean") else c.saved_margin_ratio
     saved = margin * (norm * model.hidden_dim / hidden_divisor(run) + divided) * run.compute_bytes / 2.0
@@ -66,7 +67,7 @@ def micro_batches_in_flight(run: Workload, *, is_first_stage: bool) -> float:
     GPipe holds all; 1F1B one a stage (arXiv 2104.04473, section 2.2); interleaved stages
     ``1 + (p - 1) / (p v)`` times as many (arXiv 2205.05198, section 4.2.3).
     """
-    if run.pp == 1:
+    if run.pp == 1 or run.schedule == "sequential":
         return 1.0
     if run.schedule == "gpipe":
         return float(run.accumulation)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from planner.domain.estimate import Moment
+from planner.domain.estimate import Moment, MomentName
 from planner.estimator.memory.adapter_activations import adapter_delta_bytes, virtual_keys_bytes
 from planner.estimator.memory.dequantised_weights import cast_weights_bytes, dequantised_bytes
 from planner.estimator.memory.gathered_shards import gathered_bytes
@@ -27,8 +27,8 @@ Tenants = dict[str, float]
 class Timeline(NamedTuple):
     """Tenants in bytes by moment, and the sums that the allocator's figures need."""
 
-    moments: dict[str, Tenants]
-    totals_bytes: dict[str, float]
+    moments: dict[MomentName, Tenants]
+    totals_bytes: dict[MomentName, float]
     activations_bytes: float
     """Saved and recomputed activations of one pass."""
     logits_bytes: float
@@ -38,9 +38,7 @@ class Timeline(NamedTuple):
         return max(self.totals_bytes.values())
 
     def as_moments(self) -> tuple[Moment, ...]:
-        return tuple(
-            Moment.model_validate({"name": name, "tenants_bytes": held}) for name, held in self.moments.items()
-        )
+        return tuple(Moment.model_construct(name=name, tenants_bytes=held) for name, held in self.moments.items())
 
 
 def _stage_timeline(run: Workload, *, is_first_stage: bool, is_last_stage: bool) -> Timeline:
@@ -77,7 +75,7 @@ def _stage_timeline(run: Workload, *, is_first_stage: bool, is_last_stage: bool)
         "sharded_hidden_states": hidden,
     }
     backward_end = {**passing, **inside_layer, "gradients": gradients, "saved_activations": saved / run.stage_layers}
-    moments = {
+    moments: dict[MomentName, Tenants] = {
         "load": {**resting, "optimizer_states": 0.0, "gradient_bucket": 0.0, "unsharded_weights": loading_bytes(run)},
         "forward": {**passing, "saved_activations": saved},
         "loss": {**passing, "saved_activations": saved, "logits": logits},

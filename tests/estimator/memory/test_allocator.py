@@ -7,22 +7,25 @@ from planner.catalog.load import load_catalog
 from planner.estimator.memory.allocator import context_bytes, fits_probability, reserved_bytes, usable_bytes
 from planner.estimator.memory.timeline import build_timeline
 from planner.estimator.memory_constants import MEMORY
-from planner.units import GIB
 
 A100 = load_catalog().accelerators["a100-80gb"]
-CPU = load_catalog().accelerators["cpu-1core"]
 
 
-def test_context_grows_with_the_devices_of_a_node() -> None:
-    sizes = [context_bytes(A100, count) for count in (1, 2, 4, 8)]
+def test_context_grows_with_the_devices_of_a_node(make_workload: Any) -> None:
+    sizes = [context_bytes(make_workload(count=count)) for count in (1, 2, 4, 8)]
     assert sizes == sorted(sizes)
     assert sizes[0] == MEMORY.context_bytes
     assert sizes[1] - sizes[0] == pytest.approx(MEMORY.communicator_bytes + MEMORY.communicator_doubling_bytes)
-    assert context_bytes(A100, 64) == sizes[-1]
+    assert context_bytes(make_workload(count=64)) == sizes[-1]
 
 
-def test_a_cpu_has_no_context() -> None:
-    assert context_bytes(CPU, 1) == 0.0
+def test_kernels_of_packed_weights_need_memory_outside_the_allocator(make_workload: Any) -> None:
+    nf4, gptq = (make_workload(method="qlora", base_quantization=base) for base in ("nf4", "gptq4"))
+    assert context_bytes(gptq) - context_bytes(nf4) == pytest.approx(MEMORY.packed_kernels_bytes)
+
+
+def test_a_cpu_has_no_context(make_workload: Any) -> None:
+    assert context_bytes(make_workload(model="qwen2-0.5b", accelerator="cpu-1core", precision="fp32")) == 0.0
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -37,7 +40,7 @@ def test_cache_alone_never_fills_a_card(make_workload: Any) -> None:
     run = make_workload(micro_batch_size=12)
     timeline = build_timeline(run)
     assert timeline.peak_bytes < 0.9 * A100.memory_bytes
-    assert reserved_bytes(run, timeline) + context_bytes(A100, 1) <= A100.memory_bytes
+    assert reserved_bytes(run, timeline) + context_bytes(run) <= A100.memory_bytes
 
 
 def test_lengths_that_vary_leave_more_in_the_cache(make_workload: Any) -> None:
