@@ -15,6 +15,9 @@ from planner.errors import PlannerError
 NESTED: dict[str, type[Frozen]] = {"lora": Lora, "parallelism": Parallelism, "checkpoints": Checkpoints}
 CONFIG_FIELDS = tuple(name for name in RunConfig.model_fields if name != "name")
 
+OF_THE_RUN = ("failure", "target", "resumed_from")
+"""Fields of a training run that belong neither to its configuration nor to what it used."""
+
 MAY_BE_UNKNOWN = {name for name, field in RunConfig.model_fields.items() if type(None) in get_args(field.annotation)}
 
 
@@ -78,6 +81,8 @@ class Draft:
 def _checked(field: str, value: Any, catalog: Catalog) -> Any:
     """The value as the type of its field takes it."""
     owner, _, part = field.partition(".")
+    if field in OF_THE_RUN:
+        return str(value)[:500]
     if owner == "actual":
         return getattr(Actual.model_validate({part: value}), part)
     if owner in NESTED:

@@ -117,4 +117,6 @@ def _facts(row: dict[str, Any]) -> RunFacts:
         inputs=tuple(LoggedInput(**given) for given in json.loads(row["inputs"])),
         num_nodes=row["num_nodes"],
         network_bytes=row["network_bytes"],
+        host_max_memory_bytes=row["host_max_memory_bytes"],
+        disk_growth_bytes=row["disk_growth_bytes"],
     )

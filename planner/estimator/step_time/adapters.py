@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from planner.domain.run_vocabulary import AdapterKind
+from planner.estimator.adapter_size import WITHOUT_MODULES
 from planner.estimator.step_time.efficiency import peak_flop_per_s
 from planner.estimator.step_time.memory_bound import bandwidth
 from planner.estimator.step_time.recompute import Repeated
@@ -25,50 +26,62 @@ class Mechanism(NamedTuple):
 
 LORA = Mechanism(1.0)
 MECHANISMS: dict[AdapterKind, Mechanism] = {
-    "dora": Mechanism(1.5, dense=0.7, kernels=2.0),
-    "adalora": Mechanism(1.5, kernels=2.0),
+    "dora": Mechanism(1.5, dense=0.7, kernels=1.2),
+    "adalora": Mechanism(1.5, kernels=1.2),
     "lora_fa": Mechanism(1.0),
-    "loha": Mechanism(0.0, dense=1.0, kernels=2.0),
-    "lokr": Mechanism(0.5, dense=0.5, kernels=2.0),
-    "vera": Mechanism(1.4, kernels=1.5),
-    "pvera": Mechanism(1.8, kernels=2.0),
-    "vblora": Mechanism(1.0, dense=0.3, kernels=4.0),
-    "randlora": Mechanism(0.0, dense=1.0, products=0.3, kernels=3.0),
-    "bdlora": Mechanism(1.5, kernels=2.0),
-    "gralora": Mechanism(2.0, kernels=2.0),
-    "glora": Mechanism(1.0, dense=0.4, kernels=3.0),
+    "loha": Mechanism(0.0, dense=1.0, kernels=1.2),
+    "lokr": Mechanism(0.5, dense=0.5, kernels=1.2),
+    "vera": Mechanism(1.4, kernels=1.0),
+    "pvera": Mechanism(1.8, kernels=1.2),
+    "vblora": Mechanism(1.0, dense=0.3, kernels=2.5),
+    "randlora": Mechanism(0.0, dense=1.0, products=0.3, kernels=1.9),
+    "bdlora": Mechanism(1.5, kernels=1.2),
+    "gralora": Mechanism(2.0, kernels=1.2),
+    "glora": Mechanism(1.0, dense=0.4, kernels=1.9),
     "mica": Mechanism(1.0),
-    "unilora": Mechanism(1.2, kernels=2.0),
-    "lily": Mechanism(2.0, kernels=3.0),
-    "adamss": Mechanism(8.0, dense=2.0, kernels=40.0),
-    "frod": Mechanism(0.0, dense=1.0, products=1.0, kernels=3.0),
-    "peanut": Mechanism(1.0, dense=1.0, kernels=3.0),
-    "fourierft": Mechanism(0.0, dense=1.5, kernels=3.0),
-    "c3a": Mechanism(3.0, kernels=3.0),
+    "unilora": Mechanism(1.2, kernels=1.2),
+    "lily": Mechanism(2.0, kernels=1.9),
+    "adamss": Mechanism(8.0, dense=2.0, kernels=25),
+    "frod": Mechanism(0.0, dense=1.0, products=1.0, kernels=1.9),
+    "peanut": Mechanism(1.0, dense=1.0, kernels=1.9),
+    "fourierft": Mechanism(0.0, dense=1.5, kernels=1.9),
+    "c3a": Mechanism(3.0, kernels=1.9),
     "ia3": Mechanism(0.3, kernels=0.5),
-    "oft": Mechanism(2.0, kernels=5.0),
-    "oft_v1": Mechanism(1.0, dense=1.5, products=2.0, kernels=10.0),
-    "boft": Mechanism(1.0, dense=2.0, products=4.0, kernels=12.0),
-    "bone": Mechanism(0.7, kernels=1.0),
-    "bone_bat": Mechanism(0.0, dense=1.5, kernels=3.0),
-    "road": Mechanism(1.0, kernels=2.0),
-    "shira": Mechanism(0.0, dense=0.3, kernels=1.0),
-    "bottleneck": Mechanism(1.0),
+    "oft": Mechanism(2.0, kernels=3.0),
+    "oft_v1": Mechanism(1.0, dense=1.5, products=2.0, kernels=6.0),
+    "boft": Mechanism(1.0, dense=2.0, products=4.0, kernels=7.5),
+    "bone": Mechanism(0.7, kernels=0.6),
+    "bone_bat": Mechanism(0.0, dense=1.5, kernels=1.9),
+    "road": Mechanism(1.0, kernels=1.2),
+    "shira": Mechanism(0.0, dense=0.3, kernels=0.6),
+    "adaption_prompt": Mechanism(1.5),
+    "llama_adapter": Mechanism(1.5),
+    "llama_adapter_v2": Mechanism(1.5),
+    "bottleneck": Mechanism(2.0),
 }
-"""From how the methods are defined; ones that sit on no matrix (prompts, norms, tokens) are not in the table."""
+"""From how the methods are defined; prompts, norms and tokens cost nothing beside what passes through the model."""
+NOTHING = Mechanism(0.0, kernels=0.0)
 
 
 def mechanism(kind: AdapterKind | None) -> Mechanism:
-    """What an adapter of that kind does; LoRA's where the table has none."""
-    return MECHANISMS.get(kind, LORA) if kind is not None else LORA
+    """What an adapter of that kind does; nothing where it sits on no matrix, else LoRA's where the table has none."""
+    if kind is None:
+        return NOTHING
+    return MECHANISMS.get(kind, NOTHING if kind in WITHOUT_MODULES else LORA)
+
+
+def adapted_modules(run: Workload) -> float:
+    """Places in one layer at which the adapter works: matrices, or the layer itself."""
+    return run.adapter.modules_per_layer or (1.0 if mechanism(run.adapter_kind).streams else 0.0)
 
 
 def adapter_s(run: Workload, tokens: float, again: Repeated, c: ThroughputConstants) -> float:
-    """Seconds of the adapters in one pass: streams over activations, matrices they build, rotations they apply."""
-    if run.trains_base or not run.adapter.input_width:
-        return 0.0
+    """Seconds of the adapters in one pass: streams over activations, matrices they build, rotations they apply.
+
+    Adapters that sit on no matrix stream over the hidden states of each layer.
+    """
     found = mechanism(run.adapter_kind)
-    width = run.adapter.input_width + run.adapter.output_width
+    width = run.adapter.input_width + run.adapter.output_width or 2.0 * run.model.hidden_dim
     fused = run.software == "tuned" or run.is_compiled or run.has_fused_kernels
     layers = run.stage_layers / run.tp
     streamed = c.adapter_traffic_ratio * found.streams * run.compute_bytes * width * tokens * layers

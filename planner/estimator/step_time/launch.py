@@ -1,6 +1,6 @@
 """Time the host needs to launch operations."""
 
-from planner.estimator.step_time.adapters import mechanism
+from planner.estimator.step_time.adapters import adapted_modules, mechanism
 from planner.estimator.step_time.memory_bound import kernel_class
 from planner.estimator.step_time.recompute import Repeated
 from planner.estimator.throughput_constants import ThroughputConstants
@@ -10,7 +10,7 @@ from planner.estimator.workload import Workload
 def pass_operations(run: Workload, again: Repeated, c: ThroughputConstants) -> float:
     """Operations of forward, backward and recompute in one pass."""
     experts = (run.model.num_experts or 0) / run.ep
-    adapters = run.adapter.modules_per_layer * mechanism(run.adapter_kind).kernels
+    adapters = adapted_modules(run) * mechanism(run.adapter_kind).kernels
     forward = c.ops_per_layer + c.ops_per_expert * experts + c.ops_per_adapter * adapters
     return run.stage_layers * forward * (3.0 + again.pointwise_ratio)
 

@@ -51,6 +51,13 @@ def test_rotating_the_base_is_slower_than_adding_to_it(make_workload: Any) -> No
     assert seconds[1] > 3 * seconds[0]
 
 
+def test_prompts_and_norms_cost_nothing_beside_what_passes_through_the_model(make_workload: Any) -> None:
+    run = make_workload(method="adapter", adapter="prompt_tuning", lora=None, virtual_tokens=20)
+    assert adapter_s(run, TOKENS, NOTHING, C) == 0.0
+    gated = make_workload(method="adapter", adapter="adaption_prompt", lora=None, virtual_tokens=20)
+    assert adapter_s(gated, TOKENS, NOTHING, C) > 0.0
+
+
 def test_a_kind_without_an_entry_counts_as_lora() -> None:
-    assert mechanism("lora") == mechanism(None) == LORA
+    assert mechanism("lora") == mechanism("lora_fa") == LORA
     assert all(found.kernels > 0 and min(found) >= 0 for found in MECHANISMS.values())

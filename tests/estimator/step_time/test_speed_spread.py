@@ -20,7 +20,8 @@ def test_every_kind_has_a_spread_that_grows_with_novelty() -> None:
     assert set(table) == {(kind, level) for kind in get_args(SpeedKind) for level in get_args(Novelty)}
     for kind in get_args(SpeedKind):
         widths = [table[kind, level] for level in get_args(Novelty)]
-        assert 0 < widths[0] and widths == sorted(widths)
+        assert widths[0] > 0
+        assert widths == sorted(widths)
 
 
 @pytest.mark.parametrize(
