@@ -47,7 +47,13 @@ STEP_HISTORIES = (
     "reduced_train_loss",
 )  # fmt: skip
 """Metrics logged as training goes on: their timestamps are those of the steps."""
-EVALUATION_HISTORIES = ("eval_runtime", "eval_loss", "val_loss", "metrics/eval/LanguageCrossEntropy", "lm loss validation")
+EVALUATION_HISTORIES = (
+    "eval_runtime",
+    "eval_loss",
+    "val_loss",
+    "metrics/eval/LanguageCrossEntropy",
+    "lm loss validation",
+)
 """Metrics logged when an evaluation ends; the first holds its duration in seconds."""
 END_HISTORIES = ("train_runtime", "total_flos")
 """Metrics whose last point is logged when the training loop ends."""

@@ -6,7 +6,8 @@ from planner.dialects.params import Params
 
 ATTENTION = {
     "flash_attention_2": "flash", "flash_attention_3": "flash", "kernels-community/flash-attn": "flash",
-    "kernels-community/flash-attn2": "flash", "kernels-community/flash-attn3": "flash", "sdpa": "sdpa", "eager": "eager",
+    "kernels-community/flash-attn2": "flash", "kernels-community/flash-attn3": "flash",
+    "sdpa": "sdpa", "eager": "eager",
 }  # fmt: skip
 LOSS_TYPES = {"nll": "full_logits", "chunked_nll": "chunked_ce"}
 ORDERS = (

@@ -13,6 +13,7 @@ from planner.dialects.hf_model import flattened, read_model
 from planner.dialects.hf_precision import read_precision
 from planner.dialects.params import Params
 
+NAME = "hf_trainer"
 OPTIMIZERS = {
     "adamw_torch": "adamw", "adamw_hf": "adamw", "adamw_torch_fused": "adamw_fused", "adamw_apex_fused": "adamw_fused",
     "adamw_bnb_8bit": "adamw_8bit", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "adamw_8bit",
@@ -23,8 +24,8 @@ OPTIMIZERS = {
 }  # fmt: skip
 
 
-def recognises(facts: RunFacts, params: Params) -> bool:
-    return "per_device_train_batch_size" in params
+def recognises(facts: RunFacts) -> bool:
+    return "per_device_train_batch_size" in Params(facts.params)
 
 
 def describe(facts: RunFacts, params: Params, draft: Draft) -> None:

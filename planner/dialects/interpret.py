@@ -6,13 +6,16 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from planner.catalog.load import Catalog
-from planner.dialects import hf_trainer, planner_contract, torchtune
+from planner.dialects import planner_contract
 from planner.dialects.actuals import read_durations, read_peaks, read_trainer_actuals, steps_of
-from planner.dialects.draft import CONFIG_FIELDS, MAY_BE_UNKNOWN, Draft
+from planner.dialects.draft import CONFIG_FIELDS, MAY_BE_UNKNOWN, NESTED, OF_THE_RUN, Draft
 from planner.dialects.facts import RunFacts
+from planner.dialects.hf_evaluation import settle_evaluation
+from planner.dialects.hf_precision import settle_precision
 from planner.dialects.infer_hardware import infer_cluster, infer_ranks
 from planner.dialects.infer_length import Inferred, infer_length
 from planner.dialects.params import Params
+from planner.dialects.registry import recognised
 from planner.domain.programme import HardwareRule
 from planner.domain.run_config import RunConfig
 from planner.domain.training_run import Actual, Origin, RunStatus, TrainingRun
@@ -25,10 +28,14 @@ NEEDED = {
 }
 """Without one of these no estimate can be made."""
 
-DIALECTS = {"hf_trainer": hf_trainer, "torchtune": torchtune}
 UNREADABLE = "what it logged cannot be read"
 COUNTED_TOKENS = ("num_input_tokens_seen", "num_tokens")
-HAVE_A_DEFAULT = set(CONFIG_FIELDS) - MAY_BE_UNKNOWN
+HAVE_A_DEFAULT = (set(CONFIG_FIELDS) - MAY_BE_UNKNOWN) | {
+    f"{owner}.{part}"
+    for owner, kind in NESTED.items()
+    for part, field in kind.model_fields.items()
+    if owner != "lora" and type(None) not in get_args(field.annotation)
+}
 
 
 def interpret(facts: RunFacts, catalog: Catalog, hardware: Sequence[HardwareRule] = ()) -> TrainingRun:
@@ -61,6 +68,7 @@ def interpret(facts: RunFacts, catalog: Catalog, hardware: Sequence[HardwareRule
             "config": config,
             "actual": draft.actual(),
             "origins": _origins(draft),
+            **{field: draft.get(field) for field in OF_THE_RUN},
             "problem": problem if known_status else f"status {facts.status[:40]!r} is none of MLflow's",
         }
     )
@@ -70,19 +78,22 @@ def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -
     """Fills the draft; the name of the dialect."""
     params = Params(facts.params)
     read_durations(facts, draft)
-    dialect = next((name for name, module in DIALECTS.items() if module.recognises(params)), "unknown")
-    if dialect != "unknown":
-        DIALECTS[dialect].describe(facts, params, draft)
+    spoken = recognised(facts)
+    for module in spoken:
+        module.describe(facts, params, draft)
+    names = [module.NAME for module in spoken]
     if planner_contract.recognises(facts):
         planner_contract.describe(facts, draft)
-        dialect = planner_contract.NAME if dialect == "unknown" else f"{dialect}+{planner_contract.NAME}"
+        names.append(planner_contract.NAME)
+    dialect = "+".join(names) or "unknown"
     ranks, ranks_rule = infer_ranks(facts, params, draft)
     infer_cluster(facts, params, draft, rules=hardware, ranks=(ranks, ranks_rule))
     _settle_sharding(draft, ranks)
     found = _length(facts, params, draft, ranks)
     _use(found, facts, draft, ranks)
-    hf_trainer.settle_precision(params, draft)
+    settle_precision(params, draft)
     if dialect.startswith("hf_trainer"):
+        settle_evaluation(facts, params, draft)
         read_trainer_actuals(facts, params, draft, found.tokens, found.rule)
     read_peaks(facts, draft)
     if planner_contract.recognises(facts):
@@ -172,11 +183,11 @@ def _problem(draft: Draft, dialect: str) -> str | None:
 
 def _origins(draft: Draft) -> dict[str, Origin]:
     """Every field of config and actual that has one value; those nobody looked at are unknown too."""
-    nested = {"lora": ("rank", "targets"), "parallelism": ("zero_stage",), "checkpoints": ("every_steps",)}
     fields = [
-        *(name for name in CONFIG_FIELDS if name not in nested),
-        *(f"{owner}.{part}" for owner, parts in nested.items() for part in parts),
+        *(name for name in CONFIG_FIELDS if name not in NESTED),
+        *(f"{owner}.{part}" for owner, kind in NESTED.items() for part in kind.model_fields),
         *(f"actual.{name}" for name in Actual.model_fields),
+        *OF_THE_RUN,
     ]
     nothing = Origin(kind="unknown", rule="no param, metric or tag that is read says so")
     usual = Origin(kind="inferred", rule="what training libraries do when nothing is said")

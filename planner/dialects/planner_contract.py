@@ -69,7 +69,7 @@ def read_actuals(facts: RunFacts, draft: Draft) -> None:
     for name in Actual.model_fields:
         value = facts.metric(f"{PREFIX}{name}")
         if value is not None:
-            draft.put(f"actual.{name}", int(value) if name == "steps" else value, "logged", f"metric {PREFIX}{name}")
+            draft.put(f"actual.{name}", value, "logged", f"metric {PREFIX}{name}")
 
 
 def _whole_config(text: str, draft: Draft) -> None:

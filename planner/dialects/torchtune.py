@@ -9,6 +9,7 @@ from planner.domain.model_spec import ModelSpec
 from planner.errors import InputError
 from planner.units import GIB
 
+NAME = "torchtune"
 OPTIMIZERS = {
     "torch.optim.adamw": "adamw", "torch.optim.sgd": "sgd", "bitsandbytes.optim.pagedadamw8bit": "adamw_8bit",
     "bitsandbytes.optim.adamw8bit": "adamw_8bit", "bitsandbytes.optim.pagedadamw": "paged_adamw_32bit",
@@ -19,8 +20,8 @@ MLP = ("gate_proj", "up_proj", "down_proj")
 PEAKS = {"actual.peak_allocated_bytes": "peak_memory_alloc", "actual.peak_reserved_bytes": "peak_memory_reserved"}
 
 
-def recognises(params: Params) -> bool:
-    return (params.text("model._component_") or "").startswith("torchtune.")
+def recognises(facts: RunFacts) -> bool:
+    return (Params(facts.params).text("model._component_") or "").startswith("torchtune.")
 
 
 def describe(facts: RunFacts, params: Params, draft: Draft) -> None:

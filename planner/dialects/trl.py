@@ -15,27 +15,27 @@ SIGNS = {
 }
 """Arguments that only the trainers of one objective have; ORPO and CPO learn from pairs as DPO does."""
 WITHOUT_REFERENCE = ("orpo_alpha", "cpo_alpha")
-LENGTHS = (Named("seq_len", ("max_length", "max_seq_length"), integer),)
+LENGTHS = (Named("seq_len", ("max_seq_length", "max_length"), integer),)
 GENERATED = ("max_completion_length", "response_length")
 
 
-def objective_of(params: Params) -> str | None:
+def objective_of(facts: RunFacts) -> str | None:
     """None where no trainer of TRL logged the params."""
-    return next((kind for kind, names in SIGNS.items() if any(name in params for name in names)), None)
+    return next((kind for kind, names in SIGNS.items() if any(name in facts.params for name in names)), None)
 
 
-def recognises(facts: RunFacts, params: Params) -> bool:
-    return objective_of(params) is not None
+def recognises(facts: RunFacts) -> bool:
+    return objective_of(facts) is not None
 
 
 def describe(facts: RunFacts, params: Params, draft: Draft) -> None:
     """Fills the draft with what is logged under TRL's names."""
-    objective = objective_of(params)
-    signs = [name for name in SIGNS.get(objective or "", ()) if name in params]
+    objective = objective_of(facts)
+    signs = [name for name in SIGNS.get(objective or "", ()) if name in facts.params]
     rule = f"params of its trainer: {', '.join(signs)}"
     draft.put("objective", objective, "inferred", rule)
     draft.put("framework", NAME, "inferred", rule)
-    if any(name in params for name in WITHOUT_REFERENCE):
+    if any(name in facts.params for name in WITHOUT_REFERENCE):
         draft.put("holds_reference", False, "inferred", rule)
     elif objective == "dpo" and params.flag("precompute_ref_log_probs"):
         draft.put("holds_reference", False, "logged", "param precompute_ref_log_probs")
