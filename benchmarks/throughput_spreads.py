@@ -2,7 +2,6 @@
 
 import csv
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -51,8 +50,8 @@ def _log_sd(errors: Array) -> float:
     return float(np.quantile(errors, 0.8)) / P90_SD if errors.size else math.nan
 
 
-def spread_rows(published: PublishedRuns, cells: Array, suites: Array) -> list[SpreadRow]:
-    """Spreads such that 80 % of the left-out rows lie inside; none is narrower than that of a nearer run.
+def spread_rows(published: PublishedRuns, cells: Array, suites: Array, used: Mask | None = None) -> list[SpreadRow]:
+    """Spreads of the rows that are used, all where ``used`` is None. They are such that 80 % of the left-out rows lie inside; none is narrower than that of a nearer run.
 
     Familiar runs by constants that had not seen their cell, others by constants that had not seen their suite; new ones
     are too few to tell kinds apart.
@@ -67,20 +66,26 @@ def spread_rows(published: PublishedRuns, cells: Array, suites: Array) -> list[S
             predicted = cells if level == "familiar" else suites
             new = level_of == "new"
             rows = new if level == "new" else (kind_of == kind) & ~(new & (level == "related"))
+            if used is not None:
+                rows &= used
             if (rows & first).sum() >= ENOUGH_ROWS:
                 rows &= first
-            least = max(least, _log_sd(np.abs(predicted - published.measured)[rows]))
+            least = float(np.fmax(least, _log_sd(np.abs(predicted - published.measured)[rows])))
             table.append(SpreadRow(kind, level, least, int(rows.sum())))
     return [*table, *CPU]
 
 
-def interval_cover(
-    published: PublishedRuns, suites: Array, log_sd: Mapping[tuple[str, str], float], rows: Mask
-) -> float:
-    """Share of rows between p10 and p90 around predictions by constants that had not seen their suite."""
-    keys = zip(kinds(published), novelties(published), strict=True)
-    widths = np.array([P90_SD * log_sd[kind, level] for kind, level in keys])
-    return float((np.abs(suites - published.measured) <= widths)[rows].mean())
+def interval_cover(published: PublishedRuns, cells: Array, suites: Array, rows: Mask) -> float:
+    """Share of rows between p10 and p90, with constants and spreads that had not seen their suite."""
+    kind_of, level_of, suite_of = kinds(published), novelties(published), published.suites
+    inside = np.zeros(len(suites), dtype=bool)
+    for suite in np.unique(suite_of):
+        table = spread_rows(published, cells, suites, suite_of != suite)
+        log_sd = {(row.kind, row.novelty): row.log_sd for row in table}
+        own = np.flatnonzero(suite_of == suite)
+        widths = np.array([P90_SD * log_sd[kind_of[row], level_of[row]] for row in own])
+        inside[own] = np.abs(suites - published.measured)[own] <= widths
+    return float(inside[rows].mean())
 
 
 def write_spreads(published: PublishedRuns, table: list[SpreadRow]) -> None:

@@ -2,14 +2,14 @@
 
 from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from planner.catalog.load import Catalog
 from planner.domain import Frozen
 from planner.domain.lora import Lora
 from planner.domain.parallelism import Parallelism
 from planner.domain.run_config import Checkpoints, RunConfig
-from planner.domain.training_run import Actual, Origin, OriginKind
+from planner.domain.training_run import Actual, Failure, Origin, OriginKind
 from planner.errors import PlannerError
 
 NESTED: dict[str, type[Frozen]] = {"lora": Lora, "parallelism": Parallelism, "checkpoints": Checkpoints}
@@ -81,6 +81,8 @@ class Draft:
 def _checked(field: str, value: Any, catalog: Catalog) -> Any:
     """The value as the type of its field takes it."""
     owner, _, part = field.partition(".")
+    if field == "failure":
+        return TypeAdapter(Failure).validate_python(value)
     if field in OF_THE_RUN:
         return str(value)[:500]
     if owner == "actual":

@@ -7,14 +7,18 @@ from pydantic import ValidationError
 
 from planner.catalog.load import Catalog
 from planner.dialects import planner_contract
-from planner.dialects.actuals import read_durations, read_peaks, read_trainer_actuals, steps_of
+from planner.dialects.actuals import read_durations, read_trainer_actuals, steps_of
+from planner.dialects.device_usage import read_device_usage
 from planner.dialects.draft import CONFIG_FIELDS, MAY_BE_UNKNOWN, NESTED, OF_THE_RUN, Draft
 from planner.dialects.facts import RunFacts
+from planner.dialects.failure import read_failure
 from planner.dialects.hf_evaluation import settle_evaluation
 from planner.dialects.hf_precision import settle_precision
 from planner.dialects.infer_hardware import infer_cluster, infer_ranks
 from planner.dialects.infer_length import Inferred, infer_length
+from planner.dialects.lineage import read_lineage
 from planner.dialects.params import Params
+from planner.dialects.read_phases import read_phases
 from planner.dialects.registry import recognised
 from planner.domain.programme import HardwareRule
 from planner.domain.run_config import RunConfig
@@ -78,6 +82,7 @@ def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -
     """Fills the draft; the name of the dialect."""
     params = Params(facts.params)
     read_durations(facts, draft)
+    read_lineage(facts, params, draft)
     spoken = recognised(facts)
     for module in spoken:
         module.describe(facts, params, draft)
@@ -95,7 +100,9 @@ def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -
     if dialect.startswith("hf_trainer"):
         settle_evaluation(facts, params, draft)
         read_trainer_actuals(facts, params, draft, found.tokens, found.rule)
-    read_peaks(facts, draft)
+    read_phases(facts, params, draft)
+    read_device_usage(facts, draft)
+    read_failure(facts, draft)
     if planner_contract.recognises(facts):
         planner_contract.read_actuals(facts, draft)
     return dialect

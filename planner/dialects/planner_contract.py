@@ -9,6 +9,7 @@
 ``planner.tp``, ``pp``, ``cp``, ``ep``, ``zero_stage``, ``dp_shard``, ``sequence_parallel``, ``cpu_offload``
 ``planner.checkpoint_every_steps``, ``planner.checkpoint_keep_last``, ``planner.checkpoint_content``
 ``planner.dataset_rows``, ``planner.dataset_tokens``, ``planner.dataset_size_bytes``
+``planner.target``, ``planner.resumed_from``, ``planner.failure`` (oom, preempted, crashed, cancelled)
 ``planner.problem``        a tag: why whoever wrote the run says that it is not to be used
 
 Metrics: ``planner.<field>`` for each field of ``Actual``: ``planner.duration_s``, ``planner.tokens``,
@@ -18,7 +19,7 @@ Metrics: ``planner.<field>`` for each field of ``Actual``: ``planner.duration_s`
 import json
 from typing import Any
 
-from planner.dialects.draft import CONFIG_FIELDS, NESTED, Draft
+from planner.dialects.draft import CONFIG_FIELDS, NESTED, OF_THE_RUN, Draft
 from planner.dialects.facts import RunFacts
 from planner.domain.accelerator import Cluster
 from planner.domain.lora import Lora
@@ -44,6 +45,7 @@ DEFAULTS = {
     "gradient_accumulation_steps": RunConfig.model_fields["gradient_accumulation_steps"].default,
     "parallelism.zero_stage": Parallelism.model_fields["zero_stage"].default,
 }
+SINGLE_FIELDS = {*CONFIG_FIELDS, *OF_THE_RUN} - {*NESTED, "cluster", "dataset"}
 DATASET_NAMES = {f"dataset_{part}": part for part in Dataset.model_fields}
 
 
@@ -103,9 +105,7 @@ def _single_fields(values: dict[str, str], kind: OriginKind, draft: Draft) -> No
     }
     source = "tag" if kind == "tag" else "param"
     for name, value in given.items():
-        field = NESTED_NAMES.get(
-            name, name if name in CONFIG_FIELDS and name not in (*NESTED, "cluster", "dataset") else None
-        )
+        field = NESTED_NAMES.get(name, name if name in SINGLE_FIELDS else None)
         if field is not None:
             is_stage = name == "zero_stage" and value.isdigit()
             draft.put(field, int(value) if is_stage else value, kind, f"{source} {PREFIX}{name}")

@@ -9,12 +9,10 @@ from typing import Literal, NamedTuple
 from planner.estimator.step_time.efficiency import family_of
 from planner.estimator.workload import Workload
 
-SpeedKind = Literal["dense", "small", "experts", "adapter", "cpu"]
+SpeedKind = Literal["dense", "experts", "adapter", "cpu"]
 Novelty = Literal["familiar", "related", "new"]
 """familiar: this software on this family of accelerators; related: a known class of software on a known family."""
 Familiarity = tuple[str, str]
-SMALL_PASS_TOKENS = 1024.0
-"""Passes of fewer tokens wait for the host, whose speed no configuration tells."""
 
 
 class SpreadRow(NamedTuple):
@@ -28,14 +26,12 @@ class SpreadRow(NamedTuple):
 
 
 def speed_kind(run: Workload) -> SpeedKind:
-    """What decides how well the formulas know a run."""
+    """What decides how well the formulas know a run; nothing that grows with its tokens, or more could end sooner."""
     if run.accelerator.kind == "cpu":
         return "cpu"
     if run.model.num_experts is not None:
         return "experts"
-    if run.adapter_kind not in (None, "lora"):
-        return "adapter"
-    return "small" if run.fed_pass_tokens < SMALL_PASS_TOKENS else "dense"
+    return "dense" if run.adapter_kind in (None, "lora") else "adapter"
 
 
 def familiarity(run: Workload) -> Familiarity:

@@ -42,7 +42,6 @@ def test_novelty_follows_software_and_family(
 
 def test_the_kind_says_what_formulas_know_least(make_workload: Any) -> None:
     assert speed_kind(make_workload()) == "dense"
-    assert speed_kind(make_workload(seq_len=256)) == "small"
     assert speed_kind(make_workload(model="mixtral-8x7b")) == "experts"
     assert speed_kind(make_workload(method="adapter", adapter="ia3")) == "adapter"
     assert speed_kind(make_workload(accelerator="cpu-1core", precision="fp32")) == "cpu"
