@@ -18,7 +18,7 @@ SIGNS: tuple[tuple[Failure, re.Pattern[str]], ...] = (
         "oom",
         re.compile(
             r"out of memory|OutOfMemory|OOM[- ]?kill|\bOOM\b|CUBLAS_STATUS_ALLOC_FAILED|std::bad_alloc"
-            r"|Cannot allocate memory|exit(ed)?( with)?( code)?[ :=]*137\b",
+            r"|Cannot allocate memory|exit[a-z_ ]{0,20}[ :=]{0,3}137\b",
             re.I,
         ),
     ),
@@ -26,11 +26,11 @@ SIGNS: tuple[tuple[Failure, re.Pattern[str]], ...] = (
         "preempted",
         re.compile(
             r"pre-?empt|spot (instance )?(interrupt|terminat|reclaim)|evicted|node (was )?(lost|drained|reclaimed)"
-            r"|DUE TO TIME LIMIT|SIGTERM|exit(ed)?( with)?( code)?[ :=]*143\b",
+            r"|DUE TO TIME LIMIT|SIGTERM|exit[a-z_ ]{0,20}[ :=]{0,3}143\b",
             re.I,
         ),
     ),
-    ("cancelled", re.compile(r"KeyboardInterrupt|cancell?ed|SIGINT|exit(ed)?( with)?( code)?[ :=]*130\b", re.I)),
+    ("cancelled", re.compile(r"KeyboardInterrupt|cancell?ed|SIGINT|exit[a-z_ ]{0,20}[ :=]{0,3}130\b", re.I)),
     (
         "crashed",
         re.compile(r"Traceback \(most recent call last\)|\w+(Error|Exception)\b|Segmentation fault|SIGSEGV|NCCL"),

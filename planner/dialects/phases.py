@@ -109,16 +109,17 @@ def split(
         return None
     first_step, last_step = pieces[0].covers.start, pieces[-1].covers.stop
     slow_s = _slow_limit_s([piece for piece in pieces if piece.steps > 0])
-    if loop_end is not None and loop_end[0] >= last_step and last_ms <= loop_end[1] <= ended_ms:
-        in_loop = range(last_step, loop_end[0] + 1)
-        pieces.append(Piece(loop_end[0] - last_step, (loop_end[1] - last_ms) / 1000, in_loop))
-        last_ms = loop_end[1]
     account = _Account(events, pace, slow_s)
     done = first_step if steps_before_first_point is None else steps_before_first_point
     start = Piece(done, (first_ms - started_ms) / 1000, range(first_step - done, first_step))
     start_up_s = account.beside_training(start)
     for piece in pieces:
         account.add(piece)
+    tail_s = (ended_ms - last_ms) / 1000
+    if loop_end is not None and loop_end[0] >= last_step and last_ms <= loop_end[1] <= ended_ms:
+        in_loop = range(last_step, loop_end[0] + 1)
+        closing = Piece(loop_end[0] - last_step, (loop_end[1] - last_ms) / 1000, in_loop)
+        tail_s += account.closing(closing) - closing.seconds
     return Phases(
         steady_step_time_s=pace,
         start_up_s=start_up_s,
@@ -126,7 +127,7 @@ def split(
         evaluation_s=account.evaluation_s,
         checkpoint_s=account.checkpoint_s,
         stalled_s=account.stalled_s,
-        tail_s=(ended_ms - last_ms) / 1000,
+        tail_s=tail_s,
     )
 
 
@@ -148,6 +149,14 @@ class _Account:
             self.evaluation_s += left_s
         else:
             self.stalled_s += left_s
+
+    def closing(self, piece: Piece) -> float:
+        """What is left of the piece after the last point, which ends with the loop: time of winding up."""
+        left_s = self.beside_training(piece)
+        if not self._events.saves_in(piece):
+            return left_s
+        self.checkpoint_s += left_s
+        return 0.0
 
     def beside_training(self, piece: Piece) -> float:
         """Counts the steps of a piece at the steady pace, then its evaluations; what is left of it."""
