@@ -15,7 +15,7 @@ from benchmarks.fit_throughput import (
 )
 from benchmarks.page import append_table, write_page
 from benchmarks.published_throughput import Array, Labels, Mask, PublishedRuns, published_runs
-from benchmarks.throughput_spreads import interval_cover
+from benchmarks.throughput_spreads import inside_interval
 from planner.estimator.step_time.efficiency import family_of
 from planner.estimator.throughput_constants import THROUGHPUT
 
@@ -85,6 +85,16 @@ def missing_rows(published: PublishedRuns) -> list[list[str]]:
     return [[*one, str(published.missing.count(one))] for one in reasons]
 
 
+def inside_rows(published: PublishedRuns, inside: Mask) -> list[list[str]]:
+    table = []
+    for tier in ("A", "B"):
+        first = published.tiers == tier
+        for name in ("all", *np.unique(published.suites[first])):
+            rows = first if name == "all" else first & (published.suites == name)
+            table.append([tier, name, str(int(rows.sum())), percent(float(inside[rows].mean()))])
+    return table
+
+
 def coverage(published: PublishedRuns, tier: str) -> float:
     """Share of the rows with a figure for which a speed is predicted."""
     known = int((published.tiers == tier).sum())
@@ -129,7 +139,8 @@ def main() -> None:
         "cells left out": partitions[0],
         "suites left out": left_out(published, published.suites, stored, folds=None),
     }
-    covered = interval_cover(published, partitions[0], found["suites left out"], published.tiers == "A")
+    inside = inside_interval(published, partitions[0], found["suites left out"])
+    covered = float(inside[published.tiers == "A"].mean())
     medians = [summary(published, one, published.tiers == "A")[0] for one in partitions]
     about = (
         f"Tokens per second of one accelerator, {len(published.runs)} published runs "
@@ -150,6 +161,12 @@ def main() -> None:
     )
     append_table(
         path, "What was aimed at", ("figure", "found", "at most", "met"), goal_rows(goals(published, found, covered))
+    )
+    append_table(
+        path,
+        "Between p10 and p90, the suite left out of constants and spreads",
+        ("tier", "suite", "rows", "inside"),
+        inside_rows(published, inside),
     )
     append_table(path, "By group, median / P90", ("tier", "group", "rows", *found), group_rows(published, found))
     append_table(path, "Rows without a prediction", ("tier", "source", "reason", "rows"), missing_rows(published))

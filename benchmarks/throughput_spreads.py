@@ -46,37 +46,38 @@ def novelties(published: PublishedRuns) -> Labels:
     return found
 
 
-def _log_sd(errors: Array) -> float:
-    return float(np.quantile(errors, 0.8)) / P90_SD if errors.size else math.nan
-
-
 def spread_rows(published: PublishedRuns, cells: Array, suites: Array, used: Mask | None = None) -> list[SpreadRow]:
-    """Spreads of the rows that are used, all where ``used`` is None. They are such that 80 % of the left-out rows lie inside; none is narrower than that of a nearer run.
+    """Spreads such that 80 % of the left-out rows lie inside, of ``used`` rows alone where that is given.
 
-    Familiar runs by constants that had not seen their cell, others by constants that had not seen their suite; new ones
-    are too few to tell kinds apart.
+    Familiar runs by constants that had not seen their cell, others by constants that had not seen their suite. New ones
+    are too few to tell kinds apart; a kind without rows is as unsure as they are. None is narrower than a nearer one.
     """
     kind_of, level_of, first = kinds(published), novelties(published), published.tiers == "A"
+    used = np.ones_like(first) if used is None else used
+    is_new = level_of == "new"
+
+    def log_sd(predicted: Array, rows: Mask) -> tuple[float, int]:
+        rows = rows & used
+        if (rows & first).sum() >= ENOUGH_ROWS:
+            rows = rows & first
+        errors = np.abs(predicted - published.measured)[rows]
+        return (float(np.quantile(errors, 0.8)) / P90_SD if errors.size else math.nan), errors.size
+
     table: list[SpreadRow] = []
     for kind in get_args(SpeedKind):
         if kind == "cpu":
             continue
+        own = kind_of == kind
+        found = [log_sd(cells, own), log_sd(suites, own & ~is_new), log_sd(suites, is_new)]
         least = 0.0
-        for level in get_args(Novelty):
-            predicted = cells if level == "familiar" else suites
-            new = level_of == "new"
-            rows = new if level == "new" else (kind_of == kind) & ~(new & (level == "related"))
-            if used is not None:
-                rows &= used
-            if (rows & first).sum() >= ENOUGH_ROWS:
-                rows &= first
-            least = float(np.fmax(least, _log_sd(np.abs(predicted - published.measured)[rows])))
-            table.append(SpreadRow(kind, level, least, int(rows.sum())))
+        for level, (spread, rows) in zip(get_args(Novelty), found, strict=True):
+            least = max(least, spread if rows else found[2][0])
+            table.append(SpreadRow(kind, level, least, rows))
     return [*table, *CPU]
 
 
-def interval_cover(published: PublishedRuns, cells: Array, suites: Array, rows: Mask) -> float:
-    """Share of rows between p10 and p90, with constants and spreads that had not seen their suite."""
+def inside_interval(published: PublishedRuns, cells: Array, suites: Array) -> Mask:
+    """Which rows lie between p10 and p90, with constants and spreads that had not seen their suite."""
     kind_of, level_of, suite_of = kinds(published), novelties(published), published.suites
     inside = np.zeros(len(suites), dtype=bool)
     for suite in np.unique(suite_of):
@@ -85,7 +86,7 @@ def interval_cover(published: PublishedRuns, cells: Array, suites: Array, rows: 
         own = np.flatnonzero(suite_of == suite)
         widths = np.array([P90_SD * log_sd[kind_of[row], level_of[row]] for row in own])
         inside[own] = np.abs(suites - published.measured)[own] <= widths
-    return float(inside[rows].mean())
+    return inside
 
 
 def write_spreads(published: PublishedRuns, table: list[SpreadRow]) -> None:
