@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from planner.catalog.load import Catalog
 from planner.dialects import planner_contract
 from planner.dialects.actuals import read_durations, read_trainer_actuals, steps_of
+from planner.dialects.artifact_files import read_artifacts
 from planner.dialects.device_usage import read_device_usage
 from planner.dialects.draft import CONFIG_FIELDS, MAY_BE_UNKNOWN, NESTED, OF_THE_RUN, Draft
 from planner.dialects.facts import RunFacts
@@ -86,6 +87,7 @@ def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -
     spoken = recognised(facts)
     for module in spoken:
         module.describe(facts, params, draft)
+    read_artifacts(facts, draft)
     names = [module.NAME for module in spoken]
     if planner_contract.recognises(facts):
         planner_contract.describe(facts, draft)

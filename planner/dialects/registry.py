@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from planner.dialects import hf_trainer, torchtune, trl
+from planner.dialects import axolotl, hf_trainer, llama_factory, ms_swift, torchtune, trl, unsloth
 from planner.dialects.draft import Draft
 from planner.dialects.facts import RunFacts
 from planner.dialects.params import Params
@@ -21,7 +21,7 @@ class Dialect(Protocol):
 
 FRAMEWORKS: Sequence[Dialect] = (hf_trainer, torchtune)
 """A run speaks the first that recognises it."""
-ON_HF_TRAINER: Sequence[Dialect] = (trl,)
+ON_HF_TRAINER: Sequence[Dialect] = (trl, axolotl, llama_factory, ms_swift, unsloth)
 """They build on Hugging Face's Trainer and log more than it does; what they say goes over it."""
 
 
