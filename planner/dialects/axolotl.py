@@ -19,7 +19,9 @@ ARGUMENTS = (
     Named("objective", ("pretraining",), when("pretrain", None)),
 )
 PEAKS = {
-    "actual.peak_allocated_bytes": ("memory/max_allocated _GiB_", "memory/max_mem_allocated(gib)", "memory/max_active _GiB_"),
+    "actual.peak_allocated_bytes": (
+        "memory/max_allocated _GiB_", "memory/max_mem_allocated(gib)", "memory/max_active _GiB_",
+    ),
     "actual.peak_reserved_bytes": ("memory/device_reserved _GiB_", "memory/device_mem_reserved(gib)"),
 }  # fmt: skip
 SPEEDS = ("tokens/train_per_sec_per_gpu", "tokens_per_second_per_gpu")

@@ -28,6 +28,8 @@ class Draft:
         self.catalog = catalog
         self.origins: dict[str, Origin] = {}
         self._values: dict[str, Any] = {}
+        self.devices: tuple[int, str] | None = None
+        """How many accelerators a framework says that it used, and where it says so."""
 
     def get(self, field: str) -> Any:
         """The value of a field; None where it is not known."""

@@ -27,7 +27,8 @@ CONFIG = (
     Named("gradient_accumulation_steps", ("gradient_accumulation_steps",), integer),
     Named("epochs", ("num_train_epochs",), number),
     Named("attention", ("attn_impl",), one_of(
-        {"flash_attn": "flash", "flash_attention_2": "flash", "flash_attention_3": "flash", "sdpa": "sdpa", "eager": "eager"}
+        {"flash_attn": "flash", "flash_attention_2": "flash", "flash_attention_3": "flash", "sdpa": "sdpa",
+         "eager": "eager"}
     )),
     Named("loss", ("use_liger_kernel",), when("fused_linear_ce", None)),
     Named("activation_checkpointing", ("gradient_checkpointing",), when("full", "none")),

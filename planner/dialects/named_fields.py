@@ -53,6 +53,11 @@ def when(yes: Any, no: Any) -> Read:
     return read
 
 
+def given(meaning: Any) -> Read:
+    """What it stands for that a param is there at all."""
+    return lambda params, name: meaning if name in params else None
+
+
 def put_named(
     params: Params, draft: Draft, table: Iterable[Named], *, kind: OriginKind = "logged", place: str = "param"
 ) -> None:

@@ -3,7 +3,19 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from planner.dialects import axolotl, hf_trainer, llama_factory, ms_swift, torchtune, trl, unsloth
+from planner.dialects import (
+    axolotl,
+    composer,
+    hf_trainer,
+    lightning,
+    litgpt,
+    llama_factory,
+    megatron_bridge,
+    ms_swift,
+    torchtune,
+    trl,
+    unsloth,
+)
 from planner.dialects.draft import Draft
 from planner.dialects.facts import RunFacts
 from planner.dialects.params import Params
@@ -19,7 +31,7 @@ class Dialect(Protocol):
     def describe(self, facts: RunFacts, params: Params, draft: Draft) -> None: ...
 
 
-FRAMEWORKS: Sequence[Dialect] = (hf_trainer, torchtune)
+FRAMEWORKS: Sequence[Dialect] = (hf_trainer, torchtune, composer, litgpt, megatron_bridge, lightning)
 """A run speaks the first that recognises it."""
 ON_HF_TRAINER: Sequence[Dialect] = (trl, axolotl, llama_factory, ms_swift, unsloth)
 """They build on Hugging Face's Trainer and log more than it does; what they say goes over it."""

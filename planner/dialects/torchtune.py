@@ -3,6 +3,7 @@
 from planner.catalog.load import Catalog
 from planner.dialects.draft import Draft
 from planner.dialects.facts import RunFacts
+from planner.dialects.named_fields import Named, put_named, when
 from planner.dialects.params import Params
 from planner.dialects.torchtune_model import PREFIXES, read_torchtune_spec
 from planner.domain.model_spec import ModelSpec
@@ -17,6 +18,7 @@ OPTIMIZERS = {
     "torchao.optim.adamw8bit": "adamw_8bit", "transformers.adafactor": "adafactor",
 }  # fmt: skip
 MODULES = {"output_proj": "o_proj", "q_proj": "q_proj", "k_proj": "k_proj", "v_proj": "v_proj"}
+METHODS = {"full": "full", "lora": "lora", "qlora": "qlora", "dora": "lora", "qdora": "qlora"}
 MLP = ("gate_proj", "up_proj", "down_proj")
 PEAKS = {"actual.peak_allocated_bytes": "peak_memory_alloc", "actual.peak_reserved_bytes": "peak_memory_reserved"}
 
@@ -48,8 +50,10 @@ def _configuration(params: Params, draft: Draft, kind: OriginKind, place: str) -
     method = component.partition("_")[0] if component.startswith(PREFIXES) else "full"
     rule = f"{place} model._component_ = {component[:80]}"
     draft.put("model", _model(params, draft.catalog), kind, f"{rule}, looked up in the catalog, or its sizes")
-    draft.put("method", {"full": "full", "lora": "lora", "qlora": "qlora"}.get(method), kind, rule)
-    if method == "qlora":
+    draft.put("method", METHODS.get(method), kind, rule)
+    if "dora" in method:
+        draft.put("adapter", "dora", kind, rule)
+    if method in ("qlora", "qdora"):
         draft.put(
             "base_quantization", "nf4_dq", "inferred", f"{rule}: torchtune quantises to NF4 with double quantisation"
         )
@@ -87,6 +91,7 @@ def _configuration(params: Params, draft: Draft, kind: OriginKind, place: str) -
         ("crossentropyloss", "full_logits"),
     )
     draft.put("loss", next((ours for word, ours in kinds if word in loss), None), kind, f"{place} loss._component_")
+    put_named(params, draft, (Named("compiler", ("compile",), when("torch_compile", "none")),), kind=kind, place=place)
     draft.put("framework", "torchtune", "inferred", rule)
 
 
