@@ -15,6 +15,7 @@ from planner.errors import PlannerError
 NESTED: dict[str, type[Frozen]] = {"lora": Lora, "parallelism": Parallelism, "checkpoints": Checkpoints}
 CONFIG_FIELDS = tuple(name for name in RunConfig.model_fields if name != "name")
 
+PAIRED = ("dpo", "reward")
 OF_THE_RUN = ("failure", "target", "resumed_from")
 """Fields of a training run that belong neither to its configuration nor to what it used."""
 
@@ -56,6 +57,11 @@ class Draft:
         """Notes what was looked for, unless the field is known already."""
         if field not in self._values:
             self.origins[field] = Origin(kind="unknown", rule=looked_for)
+
+    @property
+    def sequences_per_sample(self) -> int:
+        """Two where pairs are learnt from: trainers count a pair as one sample, ``seq_len`` is that of one sequence."""
+        return 2 if self._values.get("objective") in PAIRED else 1
 
     def config(self, name: str) -> RunConfig:
         """The configuration; raises ``ValidationError`` where its fields contradict each other."""

@@ -24,7 +24,7 @@ def settle_evaluation(facts: RunFacts, params: Params, draft: Draft) -> None:
     if every is None or per_second is None or runtime is None or per_sample is None:
         draft.unknown("evaluation", LOOKED_FOR)
         return
-    tokens = max(round(round(per_second * runtime) * per_sample), 1)
+    tokens = max(round(round(per_second * runtime) * per_sample * draft.sequences_per_sample), 1)
     draft.offer("evaluation", {"every_steps": every, "tokens": tokens}, "inferred", LOOKED_FOR)
 
 

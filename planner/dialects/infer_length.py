@@ -70,7 +70,12 @@ def infer_length(
             return found
     if samples is None:
         return Inferred(rule="total_flos: the number of samples fed is unknown (world size is not logged)")
-    return _from_samples(model, flop, samples)
+    found = _from_samples(model, flop, samples)
+    if logged_tokens and (found.tokens or 0.0) < logged_tokens:
+        seq_len, _ = _per_sample(logged_tokens, samples)
+        rule = "logged tokens / samples; total_flos counts fewer tokens than were logged"
+        return Inferred(rule=rule, tokens=logged_tokens, seq_len=seq_len)
+    return found
 
 
 def _from_tokens(

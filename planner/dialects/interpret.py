@@ -21,6 +21,7 @@ from planner.dialects.lineage import read_lineage
 from planner.dialects.params import Params
 from planner.dialects.read_phases import read_phases
 from planner.dialects.registry import recognised
+from planner.dialects.saved_files import read_saved_files
 from planner.domain.programme import HardwareRule
 from planner.domain.run_config import RunConfig
 from planner.domain.training_run import Actual, Origin, RunStatus, TrainingRun
@@ -99,6 +100,7 @@ def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -
     found = _length(facts, params, draft, ranks)
     _use(found, facts, draft, ranks)
     settle_precision(params, draft)
+    read_saved_files(facts, draft)
     if dialect.startswith("hf_trainer"):
         settle_evaluation(facts, params, draft)
         read_trainer_actuals(facts, params, draft, found.tokens, found.rule)
@@ -124,11 +126,15 @@ def _samples(facts: RunFacts, draft: Draft, ranks: int | None) -> float | None:
         draft.get("micro_batch_size"),
         draft.get("gradient_accumulation_steps"),
     )
-    return float(steps * micro * accumulation * ranks) if steps and micro and accumulation and ranks else None
+    if not (steps and micro and accumulation and ranks):
+        return None
+    return float(steps * micro * accumulation * ranks * draft.sequences_per_sample)
 
 
 def _length(facts: RunFacts, params: Params, draft: Draft, ranks: int | None) -> Inferred:
     flop, model = facts.positive("total_flos"), draft.get("model")
+    if draft.get("objective") == "reward":
+        flop = None  # its head has one output: the parameters counted are not those of the model
     step = facts.metrics["total_flos"].step if "total_flos" in facts.metrics else None
     counted = {
         name: facts.positive(name)
@@ -136,7 +142,10 @@ def _length(facts: RunFacts, params: Params, draft: Draft, ranks: int | None) ->
         if name in facts.metrics and facts.metrics[name].step == step
     }
     tokens = next((value for value in counted.values() if value), None)
+    samples = _samples(facts, draft, ranks)
     if flop is None or model is None:
+        if tokens and samples:
+            return Inferred(rule="logged tokens / samples", tokens=tokens, seq_len=max(round(tokens / samples), 1))
         return Inferred(
             rule="metrics total_flos, num_input_tokens_seen, num_tokens, and the model's dimensions", tokens=tokens
         )
@@ -144,7 +153,7 @@ def _length(facts: RunFacts, params: Params, draft: Draft, ranks: int | None) ->
     return infer_length(
         model,
         flop,
-        samples=_samples(facts, draft, ranks),
+        samples=samples,
         logged_tokens=tokens,
         logged_without_padding=not (says_all and "num_input_tokens_seen" in counted),
     )

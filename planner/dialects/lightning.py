@@ -35,6 +35,8 @@ def recognises(facts: RunFacts) -> bool:
 def describe(facts: RunFacts, params: Params, draft: Draft) -> None:
     """Fills the draft with what is logged under Lightning's names."""
     params = Params(dotted(facts))
+    draft.unknown("model", "params and tags planner.model; autologging does not say what the module holds")
+    draft.unknown("micro_batch_size", "params micro_batch_size, batch_size, planner.micro_batch_size")
     put_named(params, draft, FIELDS)
     fused = params.flag("fused")
     if draft.get("optimizer") == "adamw" and fused:
