@@ -53,6 +53,11 @@ class Draft:
         if value is not None and field not in self._values:
             self.put(field, value, kind, rule)
 
+    def drop(self, field: str, reason: str) -> None:
+        """Forgets the value of a field that something better known contradicts."""
+        self._values.pop(field, None)
+        self.unknown(field, reason)
+
     def unknown(self, field: str, looked_for: str) -> None:
         """Notes what was looked for, unless the field is known already."""
         if field not in self._values:

@@ -94,6 +94,8 @@ def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -
         planner_contract.describe(facts, draft)
         names.append(planner_contract.NAME)
     dialect = "+".join(names) or "unknown"
+    if draft.get("method") == "qlora" and draft.get("base_quantization") == "none":
+        draft.drop("base_quantization", "method qlora: some 4-bit format, no param says which")
     ranks, ranks_rule = infer_ranks(facts, params, draft)
     infer_cluster(facts, params, draft, rules=hardware, ranks=(ranks, ranks_rule))
     _settle_sharding(draft, ranks)

@@ -25,7 +25,7 @@ def describe_file(config: Params, draft: Draft, place: str) -> None:
         draft.put("method", "adapter", "artifact", rule)
     draft.put("adapter", kind, "artifact", rule)
     if kind in (*LOW_RANK, "dora"):
-        rank = config.integer("r") if config.text("rank_pattern") in (None, "{}") else None
+        rank = config.integer("r") if not config.nested("rank_pattern") else None
         draft.put("lora.rank", rank, "artifact", f"{place}: r")
         if config.text("layers_to_transform") is None and config.text("target_parameters") in (None, "[]"):
             draft.put(
