@@ -31,7 +31,7 @@ class Dialect(Protocol):
     def describe(self, facts: RunFacts, params: Params, draft: Draft) -> None: ...
 
 
-FRAMEWORKS: Sequence[Dialect] = (hf_trainer, torchtune, composer, litgpt, megatron_bridge, lightning)
+FRAMEWORKS: Sequence[Dialect] = (hf_trainer, torchtune, composer, megatron_bridge, litgpt, lightning)
 """A run speaks the first that recognises it."""
 ON_HF_TRAINER: Sequence[Dialect] = (trl, axolotl, llama_factory, ms_swift, unsloth)
 """They build on Hugging Face's Trainer and log more than it does; what they say goes over it."""
