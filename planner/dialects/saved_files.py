@@ -9,7 +9,7 @@ from collections import defaultdict
 
 from planner.dialects.draft import Draft
 from planner.dialects.facts import RunFacts
-from planner.dialects.infer_length import Adapter, possible_adapters
+from planner.dialects.infer_length import listed, possible_adapters
 
 CHECKPOINT = re.compile(r"(^|/)(checkpoint-\d+|iter_\d+|ep\d+-ba\d+|epoch[-_=]?\d+(-step[-_=]?\d+)?|step[-_]?\d+)/")
 ADAPTER_FILE = "adapter_model.safetensors"
@@ -40,11 +40,14 @@ def _adapter(facts: RunFacts, draft: Draft) -> None:
         return
     precision = draft.get("precision")
     widths = BYTES.get(precision.adapter_dtype or "", EITHER) if precision is not None else EITHER
+    known = draft.get("trainable_params")
     fitting = [
         adapter
         for adapter in possible_adapters(model)
         for width in widths
-        if adapter.targets and _fits(size - width * adapter.params, 2 * model.num_layers * len(adapter.targets))
+        if adapter.targets
+        and known in (None, adapter.params)
+        and _fits(size - width * adapter.params, 2 * model.num_layers * len(adapter.targets))
     ]
     rule = f"size of the artifact {ADAPTER_FILE}: {size:,} bytes"
     if len({adapter.params for adapter in fitting}) == 1:
@@ -54,7 +57,7 @@ def _adapter(facts: RunFacts, draft: Draft) -> None:
         draft.offer("lora.rank", fitting[0].rank, "artifact", rule)
         draft.offer("lora.targets", fitting[0].targets, "artifact", rule)
     else:
-        draft.unknown("lora.rank", f"{rule}: {_listed(fitting)}")
+        draft.unknown("lora.rank", f"{rule}: {listed(fitting)}")
 
 
 def _fits(header_bytes: int, tensors: int) -> bool:
@@ -65,8 +68,3 @@ def _fits(header_bytes: int, tensors: int) -> bool:
 def _adapter_bytes(facts: RunFacts) -> int | None:
     sizes = {size for path, size in facts.artifact_bytes.items() if path.rpartition("/")[2] == ADAPTER_FILE}
     return sizes.pop() if len(sizes) == 1 else None
-
-
-def _listed(adapters: list[Adapter]) -> str:
-    shown = dict.fromkeys(f"rank {adapter.rank} on {'+'.join(adapter.targets or ())}" for adapter in adapters)
-    return ", or ".join(list(shown)[:4]) or "of no common adapter"
