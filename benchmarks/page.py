@@ -22,14 +22,24 @@ def write_page(name: str, title: str, about: str, columns: Sequence[str], rows: 
         f"{datetime.now(UTC):%Y-%m-%d}, commit {commit}, {os.cpu_count()} cores ({_processor()}), "
         f"Python {platform.python_version()}. Again: `python -m benchmarks.{name}`",
         "",
-        f"| {' | '.join(columns)} |",
-        f"|{'|'.join('---' for _ in columns)}|",
-        *(f"| {' | '.join(row)} |" for row in rows),
+        *_table(columns, rows),
         "",
     ]
     path = ROOT / "benchmarks" / f"{name}.md"
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
+
+
+def append_table(path: Path, heading: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """One more table at the end of a page, under a heading of its own."""
+    lines = ["", f"## {heading}", "", *_table(columns, rows), ""]
+    with path.open("a", encoding="utf-8") as page:
+        page.write("\n".join(lines))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    line = [f"| {' | '.join(row)} |" for row in (columns, *rows)]
+    return [line[0], f"|{'|'.join('---' for _ in columns)}|", *line[1:]]
 
 
 def _processor() -> str:

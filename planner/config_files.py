@@ -1,5 +1,6 @@
-"""Reads what people write: RUN.yaml and foretune.yaml. Bounded, without aliases, every error with its place."""
+"""Reads what people write: runs, programmes, models. Bounded, without aliases, every error with its place."""
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +12,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from planner.catalog.load import Catalog
+from planner.dialects.model_config import kind_of, read_model_config
 from planner.domain import Frozen
+from planner.domain.model_spec import ModelSpec
 from planner.domain.programme import Programme
 from planner.domain.run_config import RunConfig
 from planner.errors import ConfigError, InputError, UnknownNameError
@@ -19,6 +22,8 @@ from planner.errors import ConfigError, InputError, UnknownNameError
 MAX_FILE_BYTES = 1_000_000
 MAX_NUMBER = 1e18
 """No quantity of a run comes near it: a larger number is a slip, and would overflow further on."""
+MODEL_SUFFIXES = (".json", ".yaml", ".yml")
+MODEL_FILE = "config.json"
 MAX_MISTAKES = 12
 """Mistakes listed in one message."""
 
@@ -67,20 +72,23 @@ def _parse(text: str) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; a ``ConfigError`` with line and column where it is none."""
+def _read_text(path: Path, way_out: str) -> str:
+    """A text file of bounded size; ``way_out`` says what to do where there is none."""
     try:
         with path.open("rb") as file:
             read = file.read(MAX_FILE_BYTES + 1)
         if len(read) > MAX_FILE_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes; this is no configuration file")
-        text = read.decode("utf-8")
+        return read.decode("utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(
-            f"{path}: no such file. `foretune init` writes a commented foretune.yaml and run.yaml"
-        ) from error
+        raise ConfigError(f"{path}: no such file. {way_out}") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: cannot be read as text: {error}") from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; a ``ConfigError`` with line and column where it is none."""
+    text = _read_text(path, "`foretune init` writes a commented foretune.yaml and run.yaml")
     try:
         content = _parse(text)
     except ValueError as error:
@@ -200,11 +208,64 @@ def _model_inside(annotation: Any) -> type[BaseModel] | None:
     return next((found for argument in get_args(annotation) if (found := _model_inside(argument))), None)
 
 
+def _is_model_path(value: str, folder: Path, catalog: Catalog) -> bool:
+    """Whether ``model: value`` means a file or folder: by its form, or because it is there and no model's name."""
+    if value.endswith(MODEL_SUFFIXES) or value.startswith(("./", "../", "/", "~/")):
+        return True
+    key = value.strip().lower()
+    try:
+        return key not in catalog.models and key not in catalog.model_by_hub_id and (folder / value).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _read_model_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: no such file: give a model's {MODEL_FILE}, the folder that holds it, or a name that "
+            "`foretune catalog models` lists"
+        )
+    if path.suffix != ".json":
+        return read_yaml(path)
+    try:
+        content = json.loads(_read_text(path, ""))
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must hold keys and values, found {type(content).__name__}")
+    return content
+
+
+def _read_model(given: Any, folder: Path, catalog: Catalog, origin: str) -> ModelSpec | None:
+    """The model of a configuration, given by its path or itself; None for a name and for foretune's own dimensions."""
+    if isinstance(given, Mapping) and kind_of(given) is not None:
+        return read_model_config(given, name="model", place=f"in {origin}", catalog=catalog)
+    if not isinstance(given, str) or not _is_model_path(given, folder, catalog):
+        return None
+    path = folder / Path(given).expanduser()
+    path = path / MODEL_FILE if path.is_dir() else path
+    name = path.resolve().parent.name if path.name == MODEL_FILE else path.stem
+    content = _read_model_file(path)
+    try:
+        return read_model_config(content, name=name or "model", place=given, catalog=catalog)
+    except InputError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _with_model(content: dict[str, Any], folder: Path, catalog: Catalog, origin: str) -> dict[str, Any]:
+    try:
+        spec = _read_model(content.get("model"), folder, catalog, origin)
+    except (InputError, OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"{origin}: model: {error}") from error
+    return content if spec is None else {**content, "model": spec}
+
+
 def load_run(path: Path, catalog: Catalog, settings: Iterable[str] = ()) -> RunConfig:
     """The run in a YAML file; it is called after the file unless it names itself."""
     settings = tuple(settings)
     content = override(read_yaml(path), settings)
     origin = f"{path} with --set {' '.join(settings):.200}" if settings else str(path)
+    content = _with_model(content, path.parent, catalog, origin)
     return validate(RunConfig, {"name": path.stem, **content}, catalog, origin)
 
 
@@ -213,12 +274,16 @@ def load_programme(path: Path, catalog: Catalog) -> Programme:
     content = read_yaml(path)
     updates = content.get("planned_updates")
     for position, update in enumerate(updates if isinstance(updates, list) else ()):
-        if isinstance(update, dict) and isinstance(update.get("run"), str):
-            try:
-                run = read_yaml(path.parent / update["run"])
-            except InputError as error:
-                raise ConfigError(f"{path}: planned_updates.{position}.run: {error}") from error
-            update["run"] = {"name": Path(update["run"]).stem, **run}
+        run = update.get("run") if isinstance(update, dict) else None
+        try:
+            if isinstance(run, str):
+                file = path.parent / run
+                read = _with_model(read_yaml(file), file.parent, catalog, str(file))
+                update["run"] = {"name": file.stem, **read}
+            elif isinstance(run, dict):
+                update["run"] = _with_model(run, path.parent, catalog, "this run")
+        except InputError as error:
+            raise ConfigError(f"{path}: planned_updates.{position}.run: {error}") from error
     programme = validate(Programme, content, catalog, str(path))
     sources = tuple(
         source.model_copy(update={"tracking_uri": _from_folder(source.tracking_uri, path.parent)})

@@ -52,7 +52,8 @@ def correct_memory(memory: MemoryEstimate, learnt: Mapping[Resource, GroupCalibr
         need, is_learnt, context_bytes = changed.host_peak_bytes, "host_peak_bytes" in learnt, 0.0
     if not is_learnt:
         return changed
-    fits = fits_probability(need, context_bytes, memory.usable_bytes)
+    spread = changed.peak_device_bytes if context_bytes and "peak_allocated_bytes" not in learnt else need
+    fits = fits_probability(need.p50 + context_bytes, spread.log_sd, memory.usable_bytes)
     return changed.model_copy(update={"fits_probability": fits})
 
 

@@ -13,7 +13,7 @@ def group_path(config: RunConfig, experiment: str | None) -> tuple[str, ...]:
     """
     keys = {
         "accelerator": config.cluster.accelerator.slug if config.cluster else None,
-        "method": config.method,
+        "method": config.adapter or config.method,
         "model": config.model.name if config.model else None,
         "experiment": experiment,
     }

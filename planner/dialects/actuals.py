@@ -32,11 +32,12 @@ def read_durations(facts: RunFacts, draft: Draft) -> None:
 def read_trainer_actuals(facts: RunFacts, params: Params, draft: Draft, tokens: float | None, tokens_rule: str) -> None:
     """Loop time, steps, tokens and speed. ``tokens``: fed by all ranks in the whole run, padding included."""
     steps, train_s = steps_of(facts), facts.positive("train_runtime")
+    duration_s = draft.get("actual.duration_s")
     draft.put("actual.train_s", train_s, "logged", "metric train_runtime")
+    _count_checkpoints(params, draft, steps)
     draft.put("actual.steps", steps, "logged", f"step of the metrics {', '.join(STEP_METRICS)}")
     draft.put("actual.flop", facts.positive("total_flos"), "logged", "metric total_flos")
     draft.put("actual.tokens", tokens, "inferred", tokens_rule)
-    duration_s = draft.get("actual.duration_s")
     if duration_s is not None and train_s is not None:
         outside_s = duration_s - train_s
         draft.put(
@@ -53,52 +54,29 @@ def read_trainer_actuals(facts: RunFacts, params: Params, draft: Draft, tokens: 
     if train_s is None or not steps:
         draft.unknown("actual.step_time_s", "metrics train_runtime, total_flos")
         return
-    draft.put("actual.step_time_s", train_s / steps, "inferred", "train_runtime / steps")
+    rule = "train_runtime"
+    if duration_s is not None and duration_s < train_s:
+        train_s, rule = duration_s, "duration (train_runtime began before the run)"
+    draft.put("actual.step_time_s", train_s / steps or None, "inferred", f"{rule} / steps")
     cluster = draft.get("cluster")
     if tokens and cluster is not None:
         draft.put(
             "actual.tokens_per_s_per_accelerator",
-            tokens / train_s / cluster.count,
+            tokens / train_s / cluster.count if train_s else None,
             "inferred",
-            "tokens / train_runtime / accelerators",
+            f"tokens / {rule} / accelerators",
         )
     else:
         draft.unknown("actual.tokens_per_s_per_accelerator", "tokens, train_runtime and the number of accelerators")
 
 
-def read_peaks(facts: RunFacts, draft: Draft) -> None:
-    """Peak memory. The trainer's tracker counts changes: its peak comes on top of what a stage has at its end."""
-    for device, field in (("cpu", "actual.host_peak_bytes"), ("gpu", "actual.peak_allocated_bytes")):
-        peak, rule = _tracked_peak(facts, device)
-        draft.put(field, peak, "inferred" if peak else "unknown", rule)
-    used = [gpu.max_memory_bytes for gpu in facts.gpus if gpu.max_memory_bytes]
-    draft.put(
-        "actual.peak_device_bytes",
-        max(used, default=None),
-        "logged",
-        "largest sample of system/gpu_*_memory_usage: a lower bound of the peak",
-    )
-    draft.put(
-        "actual.network_bytes",
-        facts.network_bytes,
-        "logged",
-        "system/network_*: traffic of the hosts, other programs included",
-    )
-
-
-def _tracked_peak(facts: RunFacts, device: str) -> tuple[float | None, str]:
-    """Memory at first plus all changes: before_init + init_alloc + train_alloc + train_peaked."""
-    names = [
-        f"before_init_mem_{device}",
-        f"init_mem_{device}_alloc_delta",
-        f"train_mem_{device}_alloc_delta",
-        f"train_mem_{device}_peaked_delta",
-    ]
-    parts = [facts.metric(name) for name in names]
-    known = [part for part in parts if part is not None]
-    if len(known) < len(names):
-        return None, f"metrics {', '.join(names)} (skip_memory_metrics=False)"
-    in_training = sum(known)
-    while_made = known[0] + known[1] + (facts.metric(f"init_mem_{device}_peaked_delta") or 0.0)
-    peak = max(in_training, while_made)
-    return (peak if peak > 0 else None), f"sum of the metrics {', '.join(names)}"
+def _count_checkpoints(params: Params, draft: Draft, steps: int | None) -> None:
+    """Written up to the step reached; a run that finished also saved at its last step."""
+    strategy = (params.text("save_strategy") or "").lower().rpartition(".")[2]
+    every = draft.get("checkpoints.every_steps")
+    if strategy == "no":
+        draft.put("actual.num_checkpoints", 0, "logged", "param save_strategy = no")
+    elif every and steps and draft.get("actual.train_s") is not None:
+        draft.put("actual.num_checkpoints", -(-steps // every), "inferred", "steps / save_steps, and the last step")
+    else:
+        draft.unknown("actual.num_checkpoints", "params save_strategy, save_steps; steps reached")

@@ -1,32 +1,31 @@
-"""Hugging Face Trainer and TRL: what their MLflow callback logs (transformers 4.40 to 5.23, TRL 0.9 to 1.x).
+"""Hugging Face Trainer: what its MLflow callback logs (transformers 4.40 to 5.23).
 
-Not logged by them: LoRA rank and targets, world size, and outside TRL the sequence length. These are inferred.
+Not logged: LoRA rank and targets, world size, sequence length. These are inferred, or said by what builds on it.
 """
 
 from typing import Any
 
+from planner.dialects import deepspeed_config
 from planner.dialects.draft import Draft
 from planner.dialects.facts import RunFacts
-from planner.dialects.hf_model import read_model
+from planner.dialects.hf_kernels import read_kernels
+from planner.dialects.hf_model import flattened, read_model
+from planner.dialects.hf_precision import read_precision
 from planner.dialects.params import Params
 
+NAME = "hf_trainer"
 OPTIMIZERS = {
     "adamw_torch": "adamw", "adamw_hf": "adamw", "adamw_torch_fused": "adamw_fused", "adamw_apex_fused": "adamw_fused",
     "adamw_bnb_8bit": "adamw_8bit", "adamw_8bit": "adamw_8bit", "paged_adamw_8bit": "adamw_8bit",
     "paged_adamw": "paged_adamw_32bit", "paged_adamw_32bit": "paged_adamw_32bit",
     "adafactor": "adafactor", "sgd": "sgd", "lion_32bit": "lion", "paged_lion_32bit": "lion",
+    "adamw_torch_4bit": "adamw_4bit", "adamw_torch_8bit": "adamw_8bit", "lion_8bit": "lion_8bit",
+    "paged_lion_8bit": "lion_8bit", "galore_adamw": "galore_adamw", "galore_adamw_8bit": "galore_adamw_8bit",
 }  # fmt: skip
-DTYPES = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
-ATTENTION = {
-    "flash_attention_2": "flash", "flash_attention_3": "flash", "kernels-community/flash-attn": "flash",
-    "sdpa": "sdpa", "eager": "eager",
-}  # fmt: skip
-PRECISION_RULE = "HF params"
-LOSS_TYPES = {"nll": "full_logits", "chunked_nll": "chunked_ce"}
 
 
-def recognises(params: Params) -> bool:
-    return "per_device_train_batch_size" in params
+def recognises(facts: RunFacts) -> bool:
+    return "per_device_train_batch_size" in Params(facts.params)
 
 
 def describe(facts: RunFacts, params: Params, draft: Draft) -> None:
@@ -46,9 +45,8 @@ def describe(facts: RunFacts, params: Params, draft: Draft) -> None:
     _optimizer(params, draft)
     _quantization(params, draft)
     _sharding(params, draft)
-    _precision(params, draft)
-    _kernels(params, draft)
-    _batches(params, draft)
+    read_precision(params, draft)
+    read_kernels(params, draft)
     _checkpoints(params, draft)
     rows = [given.num_rows for given in facts.inputs if given.num_rows and given.context in (None, "train", "training")]
     draft.put(
@@ -57,8 +55,9 @@ def describe(facts: RunFacts, params: Params, draft: Draft) -> None:
         "logged",
         "num_rows in the profile of the dataset input",
     )
-    is_trl = any(name in params for name in ("dataset_text_field", "completion_only_loss", "packing"))
-    draft.put("framework", "trl" if is_trl else "transformers", "inferred", "names of the params")
+    draft.unknown("seq_len", "params max_length and packing (TRL)")
+    draft.unknown("batching", "params packing and padding_free (TRL)")
+    draft.put("framework", "transformers", "inferred", "names of the params")
     draft.put("framework_version", params.text("transformers_version"), "logged", "param transformers_version")
 
 
@@ -103,11 +102,9 @@ def _quantization(params: Params, draft: Draft) -> None:
 
 def _sharding(params: Params, draft: Draft) -> None:
     fsdp = (params.text("fsdp") or "").lower()
-    stage = params.nested("deepspeed").get("zero_optimization", {})
-    if isinstance(stage, dict) and str(stage.get("stage")) in ("0", "1", "2", "3"):
-        draft.put("parallelism.zero_stage", int(stage["stage"]), "logged", "param deepspeed: zero_optimization.stage")
-        offload = any("cpu" in str(stage.get(key)) for key in ("offload_optimizer", "offload_param"))
-        draft.put("parallelism.cpu_offload", offload, "logged", "param deepspeed: offload_optimizer, offload_param")
+    deepspeed = Params(flattened(params.nested("deepspeed")))
+    if deepspeed_config.recognises_file(deepspeed):
+        deepspeed_config.describe_file(deepspeed, draft, "param deepspeed", "logged")
     elif "deepspeed" in params:
         draft.unknown(
             "parallelism.zero_stage", "param deepspeed names a file; its zero_optimization.stage is not logged"
@@ -117,96 +114,10 @@ def _sharding(params: Params, draft: Draft) -> None:
         stages = [number for word, number in known.items() if word in fsdp]
         draft.put("parallelism.zero_stage", stages[0] if stages else None, "logged", f"param fsdp = {fsdp[:80]}")
         draft.put("parallelism.cpu_offload", "offload" in fsdp, "logged", "param fsdp")
-    for part, name in (("tp", "tp_size"), ("cp", "cp_size")):
+    for part, name in (("tp", "tp_size"), ("cp", "cp_size"), ("dp_shard", "dp_shard_size")):
         size = params.integer(f"parallelism_config.{name}")
         if size:
             draft.put(f"parallelism.{part}", size, "logged", f"param parallelism_config: {name}")
-
-
-def _precision(params: Params, draft: Draft) -> None:
-    """Flags bf16 and fp16 ask for autocast; the weights keep the dtype they were loaded with."""
-    logged = (params.text("dtype") or params.text("torch_dtype") or "").removeprefix("torch.")
-    weights = DTYPES.get(logged, "fp32")
-    rule = f"dtype = {logged}" if logged in DTYPES else "no dtype logged: torch's default of fp32"
-    amp = next((short for short in ("bf16", "fp16") if params.flag(short)), None)
-    flags = f"{amp} = True (autocast)" if amp else "bf16 and fp16 not set"
-    draft.put(
-        "precision",
-        {"weights_dtype": weights, "compute_dtype": amp or weights, "amp": amp is not None},
-        "logged" if logged in DTYPES else "inferred",
-        f"{PRECISION_RULE} {rule}; {flags}",
-    )
-
-
-def settle_precision(params: Params, draft: Draft) -> None:
-    """What of the precision depends on the method, once that is known."""
-    precision, method = draft.get("precision"), draft.get("method")
-    rule = draft.origins["precision"].rule if precision is not None else ""
-    if method is None or not rule.startswith(PRECISION_RULE):
-        return
-    if method == "full" and precision.amp and "fsdp" in params and draft.get("parallelism.zero_stage") == 3:
-        changed = {"weights_dtype": "fp32"}
-        rule += "; FSDP with autocast keeps trained weights as fp32 shards"
-    elif method in ("lora", "qlora"):
-        changed = {"adapter_dtype": "fp32"}
-        rule += "; PEFT keeps adapters in fp32"
-    else:
-        return
-    draft.put("precision", {**precision.model_dump(), **changed}, "inferred", rule)
-
-
-def _kernels(params: Params, draft: Draft) -> None:
-    flags = {
-        name: params.flag(name)
-        for name in ("gradient_checkpointing", "activation_checkpointing", "fsdp_config.activation_checkpointing")
-    }
-    on = [name for name, value in flags.items() if value]
-    given = [name for name, value in flags.items() if value is not None]
-    draft.put(
-        "activation_checkpointing",
-        ("full" if on else "none") if given else None,
-        "logged",
-        f"params {', '.join(on or given)}" if given else "params gradient_checkpointing, activation_checkpointing",
-    )
-    names = ("attn_implementation", "_attn_implementation", "_attn_implementation_autoset")
-    draft.put(
-        "attention",
-        next((ATTENTION[text] for name in names if (text := params.text(name) or "") in ATTENTION), None),
-        "logged",
-        "params attn_implementation, _attn_implementation",
-    )
-    loss_type = params.text("loss_type") or ""
-    liger = params.flag("use_liger_kernel")
-    if liger:
-        draft.put("loss", "fused_linear_ce", "logged", "param use_liger_kernel")
-    elif loss_type in LOSS_TYPES:
-        draft.put("loss", LOSS_TYPES[loss_type], "logged", f"param loss_type = {loss_type}")
-    else:
-        draft.put(
-            "loss",
-            "full_logits" if liger is False else None,
-            "inferred",
-            "param use_liger_kernel: stock loss where it is off",
-        )
-
-
-def _batches(params: Params, draft: Draft) -> None:
-    """TRL logs the length; other trainers do not."""
-    packing, padding_free = params.flag("packing"), params.flag("padding_free")
-    cap = params.integer("max_length") or params.integer("max_seq_length")
-    if packing is None:
-        draft.unknown("seq_len", "params max_length and packing (TRL)")
-        draft.unknown("batching", "params packing and padding_free (TRL)")
-        return
-    draft.put(
-        "seq_len", cap, "logged", "param max_length" if packing else "param max_length: the cap of the batches' lengths"
-    )
-    draft.put(
-        "batching",
-        "packed" if packing else "padding_free" if padding_free else "dynamic",
-        "logged",
-        "params packing, padding_free",
-    )
 
 
 def _checkpoints(params: Params, draft: Draft) -> None:

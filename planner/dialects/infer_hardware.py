@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from planner.dialects.databricks import read_cluster
 from planner.dialects.draft import Draft
 from planner.dialects.facts import RunFacts
 from planner.dialects.params import Params
@@ -13,12 +14,59 @@ MEMORY_TOLERANCE_RATIO = 0.03
 """Sampled share of the memory is rounded to 0.1 %, and drivers keep some memory for themselves."""
 POWER_TOLERANCE_RATIO = 0.05
 RANKS_TOLERANCE_RATIO = 0.03
+BUSY_RATIO = 0.05
+"""Mean utilisation of a card that a run uses; what desktops and monitors take is less."""
 GENERIC_CPU = "cpu-generic"
 LOOKED_FOR = "hardware rules in foretune.yaml, param use_cpu, sampled GPU memory and power limit"
 
 
 def infer_ranks(facts: RunFacts, params: Params, draft: Draft) -> tuple[int | None, str]:
-    """Data parallel ranks and how they were found: samples per step over samples per device and pass."""
+    """Data parallel ranks and how they were found.
+
+    From what a framework says of its devices, else from samples per step over samples per device and pass, else from
+    tokens per step, else from the cards that were busy on a host that has more.
+    """
+    if draft.devices is not None:
+        ranks, left = divmod(draft.devices[0], _model_parallel(draft))
+        if ranks and not left:
+            return ranks, draft.devices[1]
+    found, rule = _ranks_by_samples(facts, params, draft)
+    if found is not None:
+        return found, rule
+    for found, other_rule in (_ranks_by_tokens(facts, draft), _ranks_by_busy_cards(facts, draft)):
+        if found is not None:
+            return found, other_rule
+    return None, rule
+
+
+def _ranks_by_tokens(facts: RunFacts, draft: Draft) -> tuple[int | None, str]:
+    """Tokens of all ranks over those of one: only where every sample feeds ``seq_len`` tokens."""
+    point = facts.metrics.get("num_input_tokens_seen") or facts.metrics.get("num_tokens")
+    one = [draft.get(name) for name in ("seq_len", "micro_batch_size", "gradient_accumulation_steps")]
+    if draft.get("batching") not in ("packed", "padded") or point is None or not point.value or not point.step:
+        return None, ""
+    if not all(one):
+        return None, ""
+    ranks = point.value / (point.step * one[0] * one[1] * one[2])
+    is_whole = round(ranks) >= 1 and abs(ranks - round(ranks)) <= RANKS_TOLERANCE_RATIO * ranks
+    return (round(ranks) if is_whole else None), f"tokens / (steps x batch x seq_len) = {ranks:.2f}"
+
+
+def _ranks_by_busy_cards(facts: RunFacts, draft: Draft) -> tuple[int | None, str]:
+    """A run that leaves cards of its only host idle has no other host; where all are busy there may be more hosts."""
+    busy = sum((gpu.mean_utilization_ratio or 0.0) >= BUSY_RATIO for gpu in facts.gpus)
+    ranks, left = divmod(busy, _model_parallel(draft))
+    if facts.num_nodes != 1 or not 0 < busy < len(facts.gpus) or left:
+        return None, ""
+    return ranks or None, f"{busy} of the host's {len(facts.gpus)} sampled GPUs were busy"
+
+
+def _model_parallel(draft: Draft) -> int:
+    sizes = [draft.get(f"parallelism.{part}") or 1 for part in ("tp", "pp", "cp")]
+    return int(sizes[0] * sizes[1] * sizes[2])
+
+
+def _ranks_by_samples(facts: RunFacts, params: Params, draft: Draft) -> tuple[int | None, str]:
     micro, accumulation = draft.get("micro_batch_size"), draft.get("gradient_accumulation_steps")
     per_second, runtime = facts.positive("train_samples_per_second"), facts.positive("train_runtime")
     steps = facts.metrics["train_runtime"].step if "train_runtime" in facts.metrics else None
@@ -51,6 +99,9 @@ def infer_cluster(
         if fnmatchcase(facts.experiment, rule.experiments):
             draft.put("cluster", rule.cluster, "user_rule", f"hardware rule for experiments {rule.experiments!r}")
             return
+    read_cluster(facts, draft)
+    if draft.get("cluster") is not None:
+        return
     if params.flag("use_cpu") and GENERIC_CPU in draft.catalog.accelerators:
         draft.put("cluster", {"accelerator": GENERIC_CPU, "count": 1}, "inferred", "param use_cpu = True: one host")
         return
@@ -103,5 +154,4 @@ def _figures(accelerator: Accelerator, count: int | None) -> tuple[object, ...]:
 def _count(draft: Draft, ranks: int | None, ranks_rule: str) -> tuple[int | None, str]:
     if ranks is None:
         return None, ranks_rule
-    sizes = [draft.get(f"parallelism.{part}") or 1 for part in ("tp", "pp", "cp")]
-    return ranks * sizes[0] * sizes[1] * sizes[2], ranks_rule
+    return ranks * _model_parallel(draft), ranks_rule

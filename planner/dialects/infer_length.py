@@ -5,13 +5,14 @@ tokens being those of all ranks, padding included. Lengths and adapter sizes are
 that fit can be told apart.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
 from planner.dialects.counted_params import adapter_params, params_without_input_embedding
+from planner.domain.lora import LORA_TARGET_SETS
 from planner.domain.model_spec import ModelSpec
-from planner.domain.run_config import LORA_TARGET_SETS
 
 FLOP_PER_TOKEN_AND_PARAM = 6
 COMMON_RANKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -70,7 +71,12 @@ def infer_length(
             return found
     if samples is None:
         return Inferred(rule="total_flos: the number of samples fed is unknown (world size is not logged)")
-    return _from_samples(model, flop, samples)
+    found = _from_samples(model, flop, samples)
+    if logged_tokens and (found.tokens or 0.0) < logged_tokens:
+        seq_len, _ = _per_sample(logged_tokens, samples)
+        rule = "logged tokens / samples; total_flos counts fewer tokens than were logged"
+        return Inferred(rule=rule, tokens=logged_tokens, seq_len=seq_len)
+    return found
 
 
 def _from_tokens(
@@ -94,7 +100,7 @@ def _from_tokens(
     if fitting:
         rank, targets = _agreed(fitting)
         return Inferred(
-            rule=f"{rule} exceeds the base model's parameters by the {whole:,} of an adapter",
+            rule=f"{rule} exceeds the base model's parameters by the {whole:,} of an adapter: {listed(fitting)}",
             tokens=tokens, seq_len=seq_len, seq_len_is_exact=is_exact, every_token_counts=without_padding,
             method="lora", trainable_params=whole, rank=rank, targets=targets,
         )  # fmt: skip
@@ -136,7 +142,7 @@ def _from_samples(model: ModelSpec, flop: float, samples: float) -> Inferred:
     only_adapters = 0 not in sizes
     size = sizes.pop() if len(sizes) == 1 else None
     return Inferred(
-        rule=f"{rule} with an adapter of {size:,} parameters" if size else rule,
+        rule=f"{rule} with an adapter of {size:,} parameters: {listed(left)}" if size else rule,
         tokens=seq_len * samples, seq_len=seq_len, seq_len_is_exact=certain,
         method="lora" if certain and only_adapters else None,
         trainable_params=size if certain else None,
@@ -169,6 +175,12 @@ def possible_adapters(model: ModelSpec) -> tuple[Adapter, ...]:
             for rank, targets in product(COMMON_RANKS, LORA_TARGET_SETS.values())
         ),
     )
+
+
+def listed(adapters: Sequence[Adapter]) -> str:
+    """The first of several possible adapters in words."""
+    shown = dict.fromkeys(f"rank {adapter.rank} on {'+'.join(adapter.targets or ())}" for adapter in adapters)
+    return ", or ".join(list(shown)[:4]) or "no common adapter"
 
 
 def _agreed(adapters: list[Adapter]) -> tuple[int | None, tuple[str, ...] | None]:

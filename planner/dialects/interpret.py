@@ -6,13 +6,22 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from planner.catalog.load import Catalog
-from planner.dialects import hf_trainer, planner_contract, torchtune
-from planner.dialects.actuals import read_durations, read_peaks, read_trainer_actuals, steps_of
-from planner.dialects.draft import CONFIG_FIELDS, Draft
+from planner.dialects import planner_contract
+from planner.dialects.actuals import read_durations, read_trainer_actuals, steps_of
+from planner.dialects.artifact_files import read_artifacts
+from planner.dialects.device_usage import read_device_usage
+from planner.dialects.draft import CONFIG_FIELDS, MAY_BE_UNKNOWN, NESTED, OF_THE_RUN, Draft
 from planner.dialects.facts import RunFacts
+from planner.dialects.failure import read_failure
+from planner.dialects.hf_evaluation import settle_evaluation
+from planner.dialects.hf_precision import settle_precision
 from planner.dialects.infer_hardware import infer_cluster, infer_ranks
 from planner.dialects.infer_length import Inferred, infer_length
+from planner.dialects.lineage import read_lineage
 from planner.dialects.params import Params
+from planner.dialects.read_phases import read_phases
+from planner.dialects.registry import recognised
+from planner.dialects.saved_files import read_saved_files
 from planner.domain.programme import HardwareRule
 from planner.domain.run_config import RunConfig
 from planner.domain.training_run import Actual, Origin, RunStatus, TrainingRun
@@ -25,15 +34,20 @@ NEEDED = {
 }
 """Without one of these no estimate can be made."""
 
-DIALECTS = {"hf_trainer": hf_trainer, "torchtune": torchtune}
 UNREADABLE = "what it logged cannot be read"
 COUNTED_TOKENS = ("num_input_tokens_seen", "num_tokens")
+HAVE_A_DEFAULT = (set(CONFIG_FIELDS) - MAY_BE_UNKNOWN) | {
+    f"{owner}.{part}"
+    for owner, kind in NESTED.items()
+    for part, field in kind.model_fields.items()
+    if owner != "lora" and type(None) not in get_args(field.annotation)
+}
 
 
 def interpret(facts: RunFacts, catalog: Catalog, hardware: Sequence[HardwareRule] = ()) -> TrainingRun:
     """The run as far as it can be understood; never an error: what cannot be read is unknown, ``origins`` say why."""
     draft = Draft(catalog)
-    dialect, problem = "unknown", None
+    dialect, problem = "unknown", planner_contract.stated_problem(facts)
     try:
         dialect = _describe(facts, draft, hardware)
     except Exception as error:  # whatever a stranger logged must not stop the other runs
@@ -60,6 +74,7 @@ def interpret(facts: RunFacts, catalog: Catalog, hardware: Sequence[HardwareRule
             "config": config,
             "actual": draft.actual(),
             "origins": _origins(draft),
+            **{field: draft.get(field) for field in OF_THE_RUN},
             "problem": problem if known_status else f"status {facts.status[:40]!r} is none of MLflow's",
         }
     )
@@ -69,21 +84,31 @@ def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -
     """Fills the draft; the name of the dialect."""
     params = Params(facts.params)
     read_durations(facts, draft)
-    dialect = next((name for name, module in DIALECTS.items() if module.recognises(params)), "unknown")
-    if dialect != "unknown":
-        DIALECTS[dialect].describe(facts, params, draft)
+    read_lineage(facts, params, draft)
+    spoken = recognised(facts)
+    for module in spoken:
+        module.describe(facts, params, draft)
+    read_artifacts(facts, draft)
+    names = [module.NAME for module in spoken]
     if planner_contract.recognises(facts):
         planner_contract.describe(facts, draft)
-        dialect = planner_contract.NAME if dialect == "unknown" else f"{dialect}+{planner_contract.NAME}"
+        names.append(planner_contract.NAME)
+    dialect = "+".join(names) or "unknown"
+    if draft.get("method") == "qlora" and draft.get("base_quantization") == "none":
+        draft.drop("base_quantization", "method qlora: some 4-bit format, no param says which")
     ranks, ranks_rule = infer_ranks(facts, params, draft)
     infer_cluster(facts, params, draft, rules=hardware, ranks=(ranks, ranks_rule))
     _settle_sharding(draft, ranks)
     found = _length(facts, params, draft, ranks)
     _use(found, facts, draft, ranks)
-    hf_trainer.settle_precision(params, draft)
+    settle_precision(params, draft)
+    read_saved_files(facts, draft)
     if dialect.startswith("hf_trainer"):
+        settle_evaluation(facts, params, draft)
         read_trainer_actuals(facts, params, draft, found.tokens, found.rule)
-    read_peaks(facts, draft)
+    read_phases(facts, params, draft)
+    read_device_usage(facts, draft)
+    read_failure(facts, draft)
     if planner_contract.recognises(facts):
         planner_contract.read_actuals(facts, draft)
     if facts.bill_usd is not None:
@@ -105,11 +130,15 @@ def _samples(facts: RunFacts, draft: Draft, ranks: int | None) -> float | None:
         draft.get("micro_batch_size"),
         draft.get("gradient_accumulation_steps"),
     )
-    return float(steps * micro * accumulation * ranks) if steps and micro and accumulation and ranks else None
+    if not (steps and micro and accumulation and ranks):
+        return None
+    return float(steps * micro * accumulation * ranks * draft.sequences_per_sample)
 
 
 def _length(facts: RunFacts, params: Params, draft: Draft, ranks: int | None) -> Inferred:
     flop, model = facts.positive("total_flos"), draft.get("model")
+    if draft.get("objective") == "reward":
+        flop = None  # its head has one output: the parameters counted are not those of the model
     step = facts.metrics["total_flos"].step if "total_flos" in facts.metrics else None
     counted = {
         name: facts.positive(name)
@@ -117,7 +146,10 @@ def _length(facts: RunFacts, params: Params, draft: Draft, ranks: int | None) ->
         if name in facts.metrics and facts.metrics[name].step == step
     }
     tokens = next((value for value in counted.values() if value), None)
+    samples = _samples(facts, draft, ranks)
     if flop is None or model is None:
+        if tokens and samples:
+            return Inferred(rule="logged tokens / samples", tokens=tokens, seq_len=max(round(tokens / samples), 1))
         return Inferred(
             rule="metrics total_flos, num_input_tokens_seen, num_tokens, and the model's dimensions", tokens=tokens
         )
@@ -125,7 +157,7 @@ def _length(facts: RunFacts, params: Params, draft: Draft, ranks: int | None) ->
     return infer_length(
         model,
         flop,
-        samples=_samples(facts, draft, ranks),
+        samples=samples,
         logged_tokens=tokens,
         logged_without_padding=not (says_all and "num_input_tokens_seen" in counted),
     )
@@ -173,14 +205,16 @@ def _problem(draft: Draft, dialect: str) -> str | None:
 
 def _origins(draft: Draft) -> dict[str, Origin]:
     """Every field of config and actual that has one value; those nobody looked at are unknown too."""
-    nested = {"lora": ("rank", "targets"), "parallelism": ("zero_stage",), "checkpoints": ("every_steps",)}
     fields = [
-        *(name for name in CONFIG_FIELDS if name not in nested),
-        *(f"{owner}.{part}" for owner, parts in nested.items() for part in parts),
+        *(name for name in CONFIG_FIELDS if name not in NESTED),
+        *(f"{owner}.{part}" for owner, kind in NESTED.items() for part in kind.model_fields),
         *(f"actual.{name}" for name in Actual.model_fields),
+        *OF_THE_RUN,
     ]
     nothing = Origin(kind="unknown", rule="no param, metric or tag that is read says so")
-    return dict(sorted({**dict.fromkeys(fields, nothing), **draft.origins}.items()))
+    usual = Origin(kind="inferred", rule="what training libraries do when nothing is said")
+    found = {field: usual if field in HAVE_A_DEFAULT else nothing for field in fields}
+    return dict(sorted({**found, **draft.origins}.items()))
 
 
 def _name(facts: RunFacts) -> str:

@@ -10,6 +10,8 @@
 ``planner.tp``, ``pp``, ``cp``, ``ep``, ``zero_stage``, ``dp_shard``, ``sequence_parallel``, ``cpu_offload``
 ``planner.checkpoint_every_steps``, ``planner.checkpoint_keep_last``, ``planner.checkpoint_content``
 ``planner.dataset_rows``, ``planner.dataset_tokens``, ``planner.dataset_size_bytes``
+``planner.target``, ``planner.resumed_from``, ``planner.failure`` (oom, preempted, crashed, cancelled)
+``planner.problem``        a tag: why whoever wrote the run says that it is not to be used
 
 Metrics: ``planner.<field>`` for each field of ``Actual``: ``planner.duration_s``, ``planner.tokens``,
 ``planner.peak_allocated_bytes``, ``planner.tokens_per_s_per_accelerator``, ``planner.cost_usd``, ...
@@ -18,15 +20,18 @@ Metrics: ``planner.<field>`` for each field of ``Actual``: ``planner.duration_s`
 import json
 from typing import Any
 
-from planner.dialects.draft import CONFIG_FIELDS, NESTED, Draft
+from planner.dialects.draft import CONFIG_FIELDS, NESTED, OF_THE_RUN, Draft
 from planner.dialects.facts import RunFacts
 from planner.domain.accelerator import Cluster
-from planner.domain.run_config import Checkpoints, Dataset, Lora, Parallelism, RunConfig
+from planner.domain.lora import Lora
+from planner.domain.parallelism import Parallelism
+from planner.domain.run_config import Checkpoints, Dataset, RunConfig
 from planner.domain.training_run import Actual, OriginKind
 
 NAME = "planner"
 PREFIX = "planner."
 WHOLE = f"{PREFIX}run_config"
+PROBLEM = f"{PREFIX}problem"
 CLUSTER_NAMES = {
     "accelerator": "accelerator", "num_accelerators": "count",
     **{name: name for name in Cluster.model_fields if name not in ("accelerator", "count", "owned", "power")},
@@ -41,11 +46,17 @@ DEFAULTS = {
     "gradient_accumulation_steps": RunConfig.model_fields["gradient_accumulation_steps"].default,
     "parallelism.zero_stage": Parallelism.model_fields["zero_stage"].default,
 }
+SINGLE_FIELDS = {*CONFIG_FIELDS, *OF_THE_RUN} - {*NESTED, "cluster", "dataset"}
 DATASET_NAMES = {f"dataset_{part}": part for part in Dataset.model_fields}
 
 
 def recognises(facts: RunFacts) -> bool:
     return any(name.startswith(PREFIX) for names in (facts.params, facts.tags, facts.metrics) for name in names)
+
+
+def stated_problem(facts: RunFacts) -> str | None:
+    """Why the run says of itself that it is not to be used."""
+    return facts.tags.get(PROBLEM, "")[:500] or None
 
 
 def describe(facts: RunFacts, draft: Draft) -> None:
@@ -61,7 +72,7 @@ def read_actuals(facts: RunFacts, draft: Draft) -> None:
     for name in Actual.model_fields:
         value = facts.metric(f"{PREFIX}{name}")
         if value is not None:
-            draft.put(f"actual.{name}", int(value) if name == "steps" else value, "logged", f"metric {PREFIX}{name}")
+            draft.put(f"actual.{name}", value, "logged", f"metric {PREFIX}{name}")
 
 
 def _whole_config(text: str, draft: Draft) -> None:
@@ -78,7 +89,15 @@ def _whole_config(text: str, draft: Draft) -> None:
         elif field in CONFIG_FIELDS and value is not None:
             draft.put(field, value, "logged", f"param {WHOLE}")
     for field, default in DEFAULTS.items():
-        draft.offer(field, default, "inferred", f"param {WHOLE} leaves it at its default")
+        if not _is_said_unknown(given, field):
+            draft.offer(field, default, "inferred", f"param {WHOLE} leaves it at its default")
+
+
+def _is_said_unknown(given: Any, field: str) -> bool:
+    """Whether the JSON holds null for a field: unknown, where a missing one has its default."""
+    owner, _, part = field.rpartition(".")
+    inside = given.get(owner, {}) if owner and isinstance(given, dict) else given
+    return isinstance(inside, dict) and part in inside and inside[part] is None
 
 
 def _single_fields(values: dict[str, str], kind: OriginKind, draft: Draft) -> None:
@@ -87,9 +106,7 @@ def _single_fields(values: dict[str, str], kind: OriginKind, draft: Draft) -> No
     }
     source = "tag" if kind == "tag" else "param"
     for name, value in given.items():
-        field = NESTED_NAMES.get(
-            name, name if name in CONFIG_FIELDS and name not in (*NESTED, "cluster", "dataset") else None
-        )
+        field = NESTED_NAMES.get(name, name if name in SINGLE_FIELDS else None)
         if field is not None:
             is_stage = name == "zero_stage" and value.isdigit()
             draft.put(field, int(value) if is_stage else value, kind, f"{source} {PREFIX}{name}")

@@ -62,10 +62,13 @@ class Quantiles(Frozen):
         return math.log(self.p90 / self.p10) / (2 * Z_P90) if self.p10 > 0 else 0.0
 
 
+MomentName = Literal["load", "forward", "loss", "backward", "optimizer", "generation"]
+
+
 class Moment(Frozen):
     """One moment of the memory timeline and who holds memory in it."""
 
-    name: Literal["load", "forward", "loss", "backward", "optimizer"]
+    name: MomentName
     tenants_bytes: dict[str, float]
 
     @property
@@ -114,6 +117,18 @@ class Provenance(Frozen):
     corrections: tuple[Correction, ...] = ()
 
 
+class CheckpointAdvice(Frozen):
+    """What interruptions and checkpoints ask of each other."""
+
+    expected_interruptions: float = Field(ge=0)
+    best_every_steps: int | None
+    """Checkpoint interval that loses least (Young, Daly); None where once at the end is best."""
+    needed_bytes_per_s: float = Field(ge=0)
+    """What storage must take in for writing to stay below a twentieth of the run."""
+    needed_iops: float = Field(ge=0)
+    """The same in writes of 1 MiB."""
+
+
 class Estimate(Frozen):
     """What one run is expected to need."""
 
@@ -124,6 +139,8 @@ class Estimate(Frozen):
     trainable_params: int
     steps: int
     train_tokens: float
+    real_tokens_ratio: float | None = None
+    """Of the tokens that are fed, those that are no padding; None where lengths are not known."""
     flop: float
     """Model FLOPs of the whole run, recompute left out."""
     memory: MemoryEstimate
@@ -137,6 +154,7 @@ class Estimate(Frozen):
     duration_breakdown_s: dict[str, float]
     checkpoint_bytes: Quantiles
     """One checkpoint."""
+    checkpoint_advice: CheckpointAdvice | None = None
     storage_bytes: Quantiles
     storage_breakdown_bytes: dict[str, float]
     network_bytes: Quantiles

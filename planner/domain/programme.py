@@ -106,7 +106,8 @@ class Programme(Frozen):
     name: str = Field(min_length=1, max_length=200)
     time_zone: str = "UTC"
     """IANA name; weeks start on Monday 00:00 in it."""
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...]
+    """Empty where past runs come from tables alone (``foretune import-runs``)."""
     fleet: tuple[FleetPool, ...] = ()
     planned_updates: tuple[PlannedUpdate, ...] = ()
     budget: Budget = Budget()

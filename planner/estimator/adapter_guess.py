@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
+from planner.domain.lora import LORA_TARGET_SETS
 from planner.domain.model_spec import ModelSpec
-from planner.domain.run_config import LORA_TARGET_SETS
 from planner.estimator.params import count_adapter
 
 COMMON_RANKS = (8, 16, 32, 64, 4, 128, 256, 2, 1, 512)

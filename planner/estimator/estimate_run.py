@@ -1,21 +1,27 @@
 """The estimator's front door: a configuration in, an estimate out. Pure: no clock, no file, no history."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
-from planner.domain.estimate import Estimate, MemoryEstimate, Provenance, Quantiles
+from planner.domain.estimate import CheckpointAdvice, Estimate, MemoryEstimate, Provenance, Quantiles
+from planner.domain.model_spec import ModelSpec
 from planner.domain.price_book import PriceBook
 from planner.domain.run_config import RunConfig
 from planner.estimator.constants import PRIOR
 from planner.estimator.cost import cost_of_run
 from planner.estimator.energy import run_power
+from planner.estimator.memory.allocator import usable_bytes
 from planner.estimator.network import inter_node_bytes_per_s, network_rows
+from planner.estimator.padding import real_tokens_ratio
 from planner.estimator.physics import Physics, run_physics
 from planner.estimator.quantile_mixture import Triple, mix
-from planner.estimator.storage import base_model_bytes, dataset_bytes, storage_rows
+from planner.estimator.storage import base_model_bytes, dataset_bytes, months_kept, storage_rows
 from planner.estimator.unknowns import describe, expand
 from planner.estimator.workload import known
+from planner.units import format_duration
 
+LARGE_LOSS_RATIO = 0.05
+"""Share of the work that interruptions may cost without a note."""
 SIZE_LOG_SD = 0.1
 """Spread of bytes stored and moved: file formats, compression, metadata; assumed."""
 
@@ -31,7 +37,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
     """
     known(config.model, "model", "its dimensions decide memory and time")
     cluster = known(config.cluster, "cluster", "the accelerator decides what fits and how fast it is")
-    known(config.seq_len, "seq_len", "activations and attention grow with it")
+    known(config.seq_len or config.mean_tokens_per_sample, "seq_len", "activations and attention grow with it")
     known(config.micro_batch_size, "micro_batch_size", "activations and tokens a step grow with it")
     alternatives, unknowns = expand(config)
     weights = [alternative.weight for alternative in alternatives]
@@ -46,7 +52,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         model_bytes=base_model_bytes(shown.run),
         dataset_bytes=dataset_bytes(shown.config, shown.train_tokens),
         checkpoint_bytes=shown.checkpoint_bytes,
-        num_written=shown.num_written,
+        num_written=shown.course.num_written,
     )
     start_up = mix(weights, [physics.start_up_s for physics in found])
     cost, cost_rows, notes = cost_of_run(
@@ -54,7 +60,9 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         prices,
         on,
         accelerator_hours=durations.scale(cluster.count / 3600.0),
-        stored_bytes=sum(stored.values()),
+        stored_bytes=sum(
+            size_bytes * months_kept(config.operations.retention, content) for content, size_bytes in stored.items()
+        ),
         uploaded_bytes=shown.checkpoint_bytes,
     )
     draw = run_power(cluster)
@@ -68,6 +76,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         trainable_params=shown.run.trainable_params,
         steps=shown.steps,
         train_tokens=shown.train_tokens,
+        real_tokens_ratio=real_tokens_ratio(config),
         flop=shown.flop,
         memory=_memory(found, weights, shown),
         step_time_breakdown_s=shown.step.breakdown_s,
@@ -78,6 +87,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         duration_s=durations,
         duration_breakdown_s=_duration_rows(durations, start_up, shown),
         checkpoint_bytes=_sizes(weights, [physics.checkpoint_bytes for physics in found]),
+        checkpoint_advice=_checkpoint_advice(shown),
         storage_bytes=Quantiles.lognormal(sum(stored.values()), SIZE_LOG_SD),
         storage_breakdown_bytes=stored,
         network_bytes=Quantiles.lognormal(sum(moved.values()), SIZE_LOG_SD),
@@ -95,7 +105,8 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
 
 
 def _notes(config: RunConfig, shown: Physics, unknowns: tuple[str, ...]) -> tuple[str, ...]:
-    notes = []
+    notes = list(_model_notes(config.model))
+    advice = _checkpoint_advice(shown).best_every_steps
     if unknowns:
         notes.append(
             f"not all fields are known: the breakdowns show one possibility, {describe(shown.config, unknowns)}"
@@ -110,7 +121,26 @@ def _notes(config: RunConfig, shown: Physics, unknowns: tuple[str, ...]) -> tupl
         )
     if shown.run.num_nodes > 1 and shown.run.inter_node_bytes_per_s is None:
         notes.append("cluster.inter_node_bytes_per_s_per_accelerator is not given: 25 GB/s were taken")
+    lost_s, work_s = shown.course.interruptions.lost_s, shown.train_tokens / shown.tokens_per_s_per_accelerator[1]
+    if lost_s * shown.run.num_devices > LARGE_LOSS_RATIO * work_s:
+        notes.append(
+            f"interruptions are expected to cost {format_duration(lost_s)}: "
+            + (
+                "write checkpoints (checkpoints.every_steps)"
+                if advice is None
+                else f"checkpoints every {advice:,} steps"
+            )
+            + " lose least"
+        )
     return tuple(notes)
+
+
+def _model_notes(model: ModelSpec | None) -> Iterator[str]:
+    """Where a model comes from that no catalog holds, and what was assumed about it."""
+    if model is not None and model.origin is not None:
+        yield f"model {model.name}: dimensions from the {model.origin}"
+    if model is not None and model.assumption is not None:
+        yield f"model {model.name}: {model.assumption}"
 
 
 def _nearest(found: Sequence[Physics], allocated_bytes: float) -> Physics:
@@ -126,12 +156,26 @@ def _sizes(weights: Sequence[float], sizes: Sequence[float]) -> Quantiles:
 
 
 def _duration_rows(durations: Quantiles, start_up: Quantiles, shown: Physics) -> dict[str, float]:
-    """Rows that add up to the median duration: training is what start-up and checkpoints leave."""
-    return {
+    """Rows that add up to the median duration: training is what the others leave."""
+    course = shown.course
+    others = {
         "start_up": start_up.p50,
-        "training": max(durations.p50 - start_up.p50 - shown.writing_s, 0.0),
-        "checkpoints": shown.writing_s,
+        "evaluation": course.evaluation_s,
+        "checkpoints": course.writing_s,
+        "interruptions": course.interruptions.lost_s,
     }
+    return {**others, "training": max(durations.p50 - sum(others.values()), 0.0)}
+
+
+def _checkpoint_advice(shown: Physics) -> CheckpointAdvice:
+    course = shown.course
+    steps = course.best_interval_s / shown.step.total_s
+    return CheckpointAdvice(
+        expected_interruptions=course.interruptions.expected,
+        best_every_steps=max(1, round(steps)) if steps < shown.steps else None,
+        needed_bytes_per_s=course.writing.needed_bytes_per_s,
+        needed_iops=course.writing.needed_iops,
+    )
 
 
 def _memory(found: Sequence[Physics], weights: Sequence[float], shown: Physics) -> MemoryEstimate:
@@ -144,7 +188,7 @@ def _memory(found: Sequence[Physics], weights: Sequence[float], shown: Physics) 
         peak_reserved_bytes=reserved,
         peak_device_bytes=_at_least(reserved, mix(weights, [physics.device_bytes for physics in found])),
         host_peak_bytes=mix(weights, [physics.host_bytes for physics in found]),
-        usable_bytes=shown.run.accelerator.memory_bytes,
+        usable_bytes=usable_bytes(shown.run),
         fits_probability=min(fits_probability, 1.0),  # weights add up to 1 but for rounding
     )
 

@@ -3,11 +3,22 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+from planner.domain.layer_matrices import (
+    FeedForward,
+    Matrix,
+    attention_bias_size,
+    attention_matrices,
+    feed_forward_matrices,
+    feed_forward_size,
+    feed_forwards,
+    layer_norms_size,
+    norm_size,
+)
 from planner.domain.model_spec import ModelSpec
 
 
 class ParamCounts(NamedTuple):
-    """Parameters by where they sit; ``total`` is their sum."""
+    """Parameters by where they sit; ``total`` is their sum. Layers may differ: what is *per layer* is their mean."""
 
     embeddings: int
     """Token and learned position embeddings."""
@@ -15,21 +26,37 @@ class ParamCounts(NamedTuple):
     """The output head; 0 where it is tied to the embeddings."""
     attention_per_layer: int
     """Matrices and biases of the attention of one layer."""
-    mlp_per_layer: int
-    """Matrices and biases of the feed-forward of one layer, all experts."""
-    router_per_layer: int
+    mlps: int
+    """Matrices and biases of the feed-forward of all layers, all experts."""
+    routed_experts: int
+    """Of ``mlps`` what expert parallelism divides."""
+    active_mlps: int
+    """What one token uses of ``mlps``."""
+    routers: int
     norms_per_layer: int
+    """Norms inside the attention included."""
     final_norm: int
     num_layers: int
-    active_mlp_per_layer: float
-    """What one token uses of ``mlp_per_layer``."""
 
     @property
-    def layer(self) -> int:
-        return self.attention_per_layer + self.mlp_per_layer + self.router_per_layer + self.norms_per_layer
+    def mlp_per_layer(self) -> float:
+        return self.mlps / self.num_layers
 
     @property
-    def linear_per_layer(self) -> int:
+    def active_mlp_per_layer(self) -> float:
+        """What one token uses of ``mlp_per_layer``."""
+        return self.active_mlps / self.num_layers
+
+    @property
+    def routed_experts_per_layer(self) -> float:
+        return self.routed_experts / self.num_layers
+
+    @property
+    def router_per_layer(self) -> float:
+        return self.routers / self.num_layers
+
+    @property
+    def linear_per_layer(self) -> float:
         """What 4-bit formats quantise and LoRA adapts."""
         return self.attention_per_layer + self.mlp_per_layer
 
@@ -39,55 +66,72 @@ class ParamCounts(NamedTuple):
 
     @property
     def total(self) -> int:
-        return self.embeddings + self.head + self.final_norm + self.num_layers * self.layer
+        layers = self.num_layers * (self.attention_per_layer + self.norms_per_layer) + self.mlps + self.routers
+        return self.embeddings + self.head + self.final_norm + layers
 
     @property
-    def active(self) -> float:
+    def active(self) -> int:
         """Parameters that one token passes through, embeddings included."""
-        return self.total - self.num_layers * (self.mlp_per_layer - self.active_mlp_per_layer)
+        return self.total - self.mlps + self.active_mlps
 
 
 @lru_cache(maxsize=4096)
 def count_params(model: ModelSpec) -> ParamCounts:
-    """Parameters of a decoder transformer, exact up to norms inside the attention (Qwen 3: 2 x head_dim a layer).
+    """Parameters of a decoder transformer, exact up to a few vectors (gates of shared experts, biases of the head).
 
-    Source: the shapes of the matrices in Hugging Face's model files. Leaves out latent attention and shared experts.
+    Source: the shapes of the matrices in Hugging Face's model files.
     """
-    h, q, kv, f = model.hidden_dim, model.q_dim, model.kv_dim, model.ffn_dim
-    attention = h * q + 2 * h * kv + q * h
-    if model.attention_bias != "none":
-        attention += q + 2 * kv + (h if model.attention_bias == "all" else 0)
-    mlp = (3 if model.gated_mlp else 2) * h * f
-    if model.mlp_bias:
-        mlp += (2 if model.gated_mlp else 1) * f + h
-    norm = 2 * h if model.norm_bias else h
-    experts = model.num_experts or 1
+    h = model.hidden_dim
+    blocks = [(block, feed_forward_size(model, block.width)) for block in feed_forwards(model)]
     return ParamCounts(
         embeddings=(model.vocab_size + model.learned_positions) * h,
         head=0 if model.tied_embeddings else model.vocab_size * h,
-        attention_per_layer=attention,
-        mlp_per_layer=mlp * experts,
-        router_per_layer=0 if model.num_experts is None else h * model.num_experts,
-        norms_per_layer=model.num_norms_per_layer * norm,
-        final_norm=norm,
+        attention_per_layer=sum(matrix.size for matrix in attention_matrices(model)) + attention_bias_size(model),
+        mlps=sum(block.copies * size for block, size in blocks),
+        routed_experts=sum(block.copies * size for block, size in blocks if block.is_routed),
+        active_mlps=sum(block.used * size for block, size in blocks),
+        routers=h * (model.num_experts or 0) * model.num_moe_layers,
+        norms_per_layer=layer_norms_size(model),
+        final_norm=norm_size(model),
         num_layers=model.num_layers,
-        active_mlp_per_layer=mlp * (model.experts_per_token or 1),
     )
 
 
 class AdapterCounts(NamedTuple):
-    """LoRA on one model: sums over the adapted modules of one layer, experts counted each."""
+    """LoRA on one model: sums over the adapted modules of a layer, each expert counted; means where layers differ."""
 
-    modules_per_layer: int
-    params_per_layer: int
-    input_width: int
+    modules_per_layer: float
+    params_per_layer: float
+    input_width: float
     """Sum of the input widths of the modules that one token passes through."""
-    distinct_input_width: int
+    distinct_input_width: float
     """The same, an input that several modules read (q, k, v) counted once."""
-    output_width: int
+    output_width: float
     """Sum of the output widths of the modules that one token passes through."""
-    active_params_per_layer: int
+    active_params_per_layer: float
     """What one token passes through of ``params_per_layer``."""
+
+
+class _Adapted(NamedTuple):
+    """Equal matrices of all layers together, and how many of them one token passes through."""
+
+    matrix: Matrix
+    copies: int
+    used: int
+    read: tuple[str, FeedForward | None]
+    """The tensor they read."""
+
+
+@lru_cache(maxsize=4096)
+def _adaptable(model: ModelSpec) -> tuple[_Adapted, ...]:
+    layers = model.num_layers
+    attention = [_Adapted(matrix, layers, layers, (matrix.reads, None)) for matrix in attention_matrices(model)]
+    inner = [
+        _Adapted(matrix, block.copies, block.used, (matrix.reads, block))
+        for block in feed_forwards(model)
+        for matrix in feed_forward_matrices(model, block.width)
+    ]
+    return (*attention, *inner)
 
 
 @lru_cache(maxsize=4096)
@@ -96,31 +140,17 @@ def count_adapter(model: ModelSpec, rank: int, targets: tuple[str, ...]) -> Adap
 
     A feed-forward without gate has no ``gate_proj``: the target is then left out.
     """
-    h, q, kv, f = model.hidden_dim, model.q_dim, model.kv_dim, model.ffn_dim
-    shapes = {
-        "q_proj": (h, q),
-        "k_proj": (h, kv),
-        "v_proj": (h, kv),
-        "o_proj": (q, h),
-        "gate_proj": (h, f),
-        "up_proj": (h, f),
-        "down_proj": (f, h),
-    }
-    if not model.gated_mlp:
-        del shapes["gate_proj"]
-    shared_input = {"q_proj": "qkv", "k_proj": "qkv", "v_proj": "qkv", "gate_proj": "mlp", "up_proj": "mlp"}
-    modules = params = inputs = outputs = 0
-    distinct: dict[str, int] = {}
-    for target in targets:
-        if target not in shapes:
-            continue
-        width_in, width_out = shapes[target]
-        is_expert = target in ("gate_proj", "up_proj", "down_proj")
-        copies = (model.num_experts or 1) if is_expert else 1
-        used = (model.experts_per_token or 1) if is_expert else 1
-        modules += copies
-        params += copies * rank * (width_in + width_out)
-        inputs += used * width_in
-        outputs += used * width_out
-        distinct[shared_input.get(target, target)] = used * width_in
-    return AdapterCounts(modules, params, inputs, sum(distinct.values()), outputs, rank * (inputs + outputs))
+    adapted = [one for one in _adaptable(model) if one.matrix.name in targets]
+    distinct = {one.read: one.used * one.matrix.inputs for one in adapted}
+    inputs = sum(one.used * one.matrix.inputs for one in adapted)
+    outputs = sum(one.used * one.matrix.outputs for one in adapted)
+    params = sum(one.copies * rank * (one.matrix.inputs + one.matrix.outputs) for one in adapted)
+    layers = model.num_layers
+    return AdapterCounts(
+        modules_per_layer=sum(one.copies for one in adapted) / layers,
+        params_per_layer=params / layers,
+        input_width=inputs / layers,
+        distinct_input_width=sum(distinct.values()) / layers,
+        output_width=outputs / layers,
+        active_params_per_layer=rank * (inputs + outputs) / layers,
+    )

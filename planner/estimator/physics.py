@@ -2,20 +2,21 @@
 
 from typing import NamedTuple
 
-from planner.domain.accelerator import Accelerator
-from planner.domain.estimate import Quantiles
 from planner.domain.run_config import RunConfig
-from planner.estimator.constants import MEMORY, TIME
 from planner.estimator.flops import model_flop
 from planner.estimator.length import steps_and_tokens
-from planner.estimator.memory.allocator import context_bytes, fits_probability, reserved_bytes
+from planner.estimator.memory.allocator import context_bytes, fits_probability, reserved_bytes, usable_bytes
 from planner.estimator.memory.host import host_bytes
+from planner.estimator.memory.spread import memory_spreads
 from planner.estimator.memory.timeline import Timeline, build_timeline
 from planner.estimator.quantile_mixture import Triple, lognormal_triple
+from planner.estimator.run_course import RunCourse, run_course
 from planner.estimator.step_time.efficiency import peak_flop_per_s
 from planner.estimator.step_time.roofline import StepTime, step_time
-from planner.estimator.storage import base_model_bytes, checkpoint_bytes, checkpoints_written
-from planner.estimator.wall_time import checkpoint_writing_s, duration_triple, start_up_s
+from planner.estimator.step_time.spread import speed_log_sd
+from planner.estimator.storage import base_model_bytes, checkpoint_bytes
+from planner.estimator.wall_time import duration_triple, start_up_s
+from planner.estimator.wall_time_constants import WALL_TIME
 from planner.estimator.workload import Workload, workload
 
 
@@ -38,27 +39,8 @@ class Physics(NamedTuple):
     tokens_per_s_per_accelerator: Triple
     start_up_s: Triple
     duration_s: Triple
-    writing_s: float
     checkpoint_bytes: float
-    num_written: int
-
-
-def speed_log_sd(accelerator: Accelerator, run: Workload) -> float:
-    """Spread of the speed that nothing was learnt about."""
-    if accelerator.confidence == "unsure" and accelerator.kind != "gpu":
-        return TIME.unsure_log_sd
-    if run.software is None:
-        return TIME.unknown_software_log_sd
-    return TIME.tokens_per_s_log_sd if accelerator.confidence == "confirmed" else TIME.unknown_software_log_sd
-
-
-def cache_log_sd(run: Workload) -> tuple[float, float]:
-    """Spread of reserved and of device memory; wider where lengths vary, because the allocator's cache follows them."""
-    if run.accelerator.kind == "cpu":
-        return MEMORY.allocated_log_sd, MEMORY.allocated_log_sd
-    if not run.has_equal_lengths:
-        return MEMORY.dynamic_log_sd, MEMORY.dynamic_log_sd
-    return MEMORY.reserved_log_sd, MEMORY.device_log_sd
+    course: RunCourse
 
 
 def matmul_params(run: Workload) -> float:
@@ -75,18 +57,17 @@ def run_physics(config: RunConfig) -> Physics:
     timeline = build_timeline(run)
     allocated = timeline.peak_bytes
     reserved = reserved_bytes(run, timeline)
-    context = context_bytes(run.accelerator, run.num_devices)
+    context = context_bytes(run)
     host = host_bytes(run, timeline)
     is_cpu = run.accelerator.kind == "cpu"
-    reserved_log_sd, device_log_sd = cache_log_sd(run)
-    need = Quantiles.lognormal(host if is_cpu else allocated, MEMORY.allocated_log_sd)
+    spreads = memory_spreads(run)
 
     step = step_time(run)
     step_s = step.total_s
     tokens_per_step = run.tokens_per_step
     steps, train_tokens = steps_and_tokens(config, tokens_per_step=tokens_per_step, fed_tokens=run.fed_tokens)
     speed = tokens_per_step / step_s / run.num_devices
-    spread = speed_log_sd(run.accelerator, run)
+    spread = speed_log_sd(run)
     flop = model_flop(
         tokens=train_tokens,
         seq_len=run.fed_tokens,
@@ -98,27 +79,37 @@ def run_physics(config: RunConfig) -> Physics:
     )
     training_s = train_tokens / speed / run.num_devices
     peak = peak_flop_per_s(run.accelerator, run.compute_dtype)
-    starting = start_up_s(run, base_model_bytes(run))
-    one_checkpoint, written = checkpoint_bytes(config, run), checkpoints_written(config, steps)
-    writing = checkpoint_writing_s(one_checkpoint, written)
+    starting = start_up_s(run, base_model_bytes(run), config.operations)
+    one_checkpoint = checkpoint_bytes(config, run)
+    course = run_course(
+        config,
+        run,
+        steps=steps,
+        training_s=training_s,
+        tokens_per_s=speed * run.num_devices,
+        start_up_s=starting,
+        checkpoint_bytes=one_checkpoint,
+    )
+    working = training_s + course.evaluation_s + course.interruptions.lost_s
     return Physics(
         config=config,
         run=run,
         timeline=timeline,
-        allocated_bytes=lognormal_triple(allocated, MEMORY.allocated_log_sd),
-        reserved_bytes=lognormal_triple(reserved, reserved_log_sd),
-        device_bytes=lognormal_triple(reserved + context, device_log_sd),
-        host_bytes=lognormal_triple(host, MEMORY.host_log_sd),
-        fits_probability=fits_probability(need, context, run.accelerator.memory_bytes),
+        allocated_bytes=lognormal_triple(allocated, spreads.allocated),
+        reserved_bytes=lognormal_triple(reserved, spreads.reserved),
+        device_bytes=lognormal_triple(reserved + context, spreads.device),
+        host_bytes=lognormal_triple(host, run.constants.host_log_sd),
+        fits_probability=fits_probability(
+            host if is_cpu else allocated + context, spreads.device, usable_bytes(run)
+        ),
         step=step,
         steps=steps,
         train_tokens=train_tokens,
         flop=flop,
         mfu=flop / training_s / (peak * run.num_devices),
         tokens_per_s_per_accelerator=lognormal_triple(speed, spread),
-        start_up_s=lognormal_triple(starting, TIME.start_up_log_sd),
-        duration_s=duration_triple(starting, training_s, writing, spread),
-        writing_s=writing,
+        start_up_s=lognormal_triple(starting, WALL_TIME.start_up_log_sd),
+        duration_s=duration_triple(starting, working, course.writing_s, spread, course.interruptions.lost_sd_s),
         checkpoint_bytes=one_checkpoint,
-        num_written=written,
+        course=course,
     )

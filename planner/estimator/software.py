@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from planner.domain.run_vocabulary import Compiler
+
 SoftwareClass = Literal["stock", "lean", "compiled", "tuned"]
 
 CLASS_BY_NAME: dict[str, SoftwareClass] = {
@@ -9,8 +11,14 @@ CLASS_BY_NAME: dict[str, SoftwareClass] = {
     "megatron": "tuned",
     "transformer-engine": "tuned",
     "llmboost": "tuned",
-    "torchtitan": "compiled",
     "thunder": "compiled",
+    "maxtext": "compiled",
+    "neuronx": "compiled",
+    "habana": "compiled",
+    "torchtitan": "lean",
+    "fms-fsdp": "lean",
+    "paddlenlp": "lean",
+    "colossal": "lean",
     "torchtune": "lean",
     "llm-foundry": "lean",
     "composer": "lean",
@@ -21,6 +29,7 @@ CLASS_BY_NAME: dict[str, SoftwareClass] = {
     "peft": "stock",
     "axolotl": "stock",
     "swift": "stock",
+    "qwen": "stock",
     "llama-factory": "stock",
     "llamafactory": "stock",
     "litgpt": "stock",
@@ -47,3 +56,45 @@ def software_class(framework: str | None) -> SoftwareClass | None:
         if part in name:
             return found
     return None
+
+
+def compiles(compiler: Compiler | None, software: SoftwareClass | None) -> bool:
+    """A compiler fuses the kernels of a layer; the name of the software says so where the run does not."""
+    return software == "compiled" if compiler is None else compiler != "none"
+
+
+ADAPTER_IN_COMPUTE_DTYPE = ("litgpt", "lightning", "torchtune", "nemo", "megatron")
+"""Software that makes adapters in the model's dtype; libraries built on peft make them in fp32."""
+STOCK_KBIT_PREPARATION = ("trl", "peft", "swift", "llama-factory", "llamafactory", "axolotl", "qwen", "chatglm")
+"""Software that prepares a quantised model for training as peft does."""
+FULL_MODEL_LOADERS = ("litgpt", "lightning")
+"""Software whose devices each read the whole model before it is divided."""
+LONGEST_SAMPLE_FIRST = ("litgpt", "lightning")
+"""Software that measures the longest sample and feeds it first: its length is that sample's, not a cap."""
+NO_UPCAST_MODELS = ("gpt_bigcode", "gpt-bigcode", "starcoder-", "starcoderbase", "santacoder", "granite-20b", "granite-34b")
+"""Models whose published code computes the loss in the dtype of the logits."""
+
+
+def _names(framework: str | None, parts: tuple[str, ...]) -> bool:
+    return framework is not None and any(part in framework.lower() for part in parts)
+
+
+def keeps_adapter_fp32(framework: str | None) -> bool:
+    return not _names(framework, ADAPTER_IN_COMPUTE_DTYPE)
+
+
+def uses_stock_kbit_preparation(framework: str | None) -> bool:
+    """Norms, embeddings, head and the residual stream in fp32 over a bitsandbytes base."""
+    return _names(framework, STOCK_KBIT_PREPARATION)
+
+
+def loads_full_model(framework: str | None) -> bool:
+    return _names(framework, FULL_MODEL_LOADERS)
+
+
+def feeds_longest_first(framework: str | None) -> bool:
+    return _names(framework, LONGEST_SAMPLE_FIRST)
+
+
+def upcasts_no_logits(model_name: str) -> bool:
+    return _names(model_name, NO_UPCAST_MODELS)

@@ -1,5 +1,6 @@
 """Bytes that a run leaves on disks."""
 
+from planner.domain.operations import Retention
 from planner.domain.run_config import RunConfig
 from planner.estimator.workload import Workload
 
@@ -44,6 +45,12 @@ def checkpoints_written(config: RunConfig, steps: int) -> int:
     """Checkpoints in the whole run: one every so many steps and one at the end."""
     every = config.checkpoints.every_steps
     return 1 if every is None else -(-steps // every)
+
+
+def months_kept(retention: Retention, content: str) -> float:
+    """Months that a row of ``storage_rows`` is kept."""
+    months: float = getattr(retention, f"{content}_months")
+    return months
 
 
 def storage_rows(config: RunConfig, run: Workload, *, steps: int, train_tokens: float) -> dict[str, float]:

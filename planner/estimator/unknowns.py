@@ -5,11 +5,17 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from planner.domain.lora import LORA_TARGET_SETS, Lora
 from planner.domain.model_spec import ModelSpec
-from planner.domain.run_config import LORA_TARGET_SETS, PRECISIONS, Lora, Precision, RunConfig
+from planner.domain.precision import PRECISIONS, Precision
+from planner.domain.run_config import RunConfig
 from planner.estimator.adapter_guess import guess_adapter
+from planner.estimator.adapter_size import WITHOUT_MODULES
+from planner.estimator.adapter_traits import traits_of
+from planner.estimator.software import software_class
 
 MAX_ALTERNATIVES = 16
+LAYOUT_FIELDS = ("zero_stage", "sequence_parallel")
 
 Update = Mapping[str, Any]
 
@@ -55,6 +61,15 @@ OPTIONS: dict[str, tuple[tuple[float, Update], ...]] = {
         (0.5, {"optimizer": "adamw"}),
     ),
     "base_quantization": ((0.6, {"base_quantization": "nf4_dq"}), (0.4, {"base_quantization": "nf4"})),
+    "parallelism.sequence_parallel": (
+        (0.6, {"sequence_parallel": True}),
+        (0.4, {"sequence_parallel": False}),
+    ),
+    "adapter": (
+        (0.5, {"method": "adapter", "adapter": "ia3"}),
+        (0.5, {"method": "adapter", "adapter": "lora"}),
+    ),
+    "virtual_tokens": ((0.5, {"virtual_tokens": 20}), (0.5, {"virtual_tokens": 100})),
     "lora.rank": ((0.4, {"rank": 8}), (0.35, {"rank": 16}), (0.25, {"rank": 64})),
     "lora.targets": (
         (0.5, {"targets": LORA_TARGET_SETS["attn_qv"]}),
@@ -62,6 +77,13 @@ OPTIONS: dict[str, tuple[tuple[float, Update], ...]] = {
     ),
 }
 """What open training code and published runs use; weights are assumed."""
+
+TUNED_CHECKPOINTING: tuple[tuple[float, Update], ...] = (
+    (0.15, {"activation_checkpointing": "full"}),
+    (0.4, {"activation_checkpointing": "selective"}),
+    (0.45, {"activation_checkpointing": "none"}),
+)
+"""Vendor-tuned software: its published recipes repeat the core of attention or nothing."""
 
 
 def _method_axis(config: RunConfig) -> Axis:
@@ -92,33 +114,51 @@ def _precision_axis(config: RunConfig) -> Axis:
     return Axis("precision", options)
 
 
-def _batching_axis(config: RunConfig) -> Axis | None:
-    seq_len = config.seq_len or 1
+def _longest(tokens: float) -> Update:
+    return {"seq_len": max(1, round(tokens)), "max_tokens_per_sample": max(1, round(tokens))}
+
+
+def _length_axes(config: RunConfig) -> list[Axis]:
+    axes = []
+    mean = config.mean_tokens_per_sample
+    if config.seq_len is None and mean is not None:
+        longest = ((0.4, 1.2), (0.4, 2.0), (0.2, 4.0))
+        axes.append(Axis("seq_len", tuple((w, _longest(mean * times)) for w, times in longest)))
+    seq_len = config.seq_len or mean or 1
     if config.batching is None:
-        mean = config.mean_tokens_per_sample or 0.5 * seq_len
+        mean = mean or 0.5 * seq_len
         options: tuple[tuple[float, Update], ...] = (
             (0.6, {"batching": "dynamic", "mean_tokens_per_sample": mean}),
             (0.4, {"batching": "packed"}),
         )
-        return Axis("batching", options)
-    if config.batching in ("dynamic", "padding_free") and config.mean_tokens_per_sample is None:
+        axes.append(Axis("batching", options))
+    elif config.batching in ("dynamic", "padding_free") and mean is None:
         means = (0.3 * seq_len, 0.9 * seq_len)
-        return Axis("mean_tokens_per_sample", tuple((0.5, {"mean_tokens_per_sample": mean}) for mean in means))
-    return None
+        axes.append(Axis("mean_tokens_per_sample", tuple((0.5, {"mean_tokens_per_sample": each}) for each in means)))
+    return axes
 
 
 def _adapter_axes(config: RunConfig, model: ModelSpec) -> list[Axis]:
-    lora = config.lora or Lora()
-    if lora.rank is not None and lora.targets is not None:
-        return []
-    if config.trainable_params is not None:
-        rank, targets = guess_adapter(model, config.trainable_params, rank=lora.rank, targets=lora.targets)
-        missing = "lora.rank" if lora.rank is None else "lora.targets"
-        return [Axis(missing, ((1.0, {"rank": rank, "targets": targets}),))]
+    kind, lora = config.adapter or "lora", config.lora or Lora()
+    if config.method == "adapter" and config.adapter is None:
+        return [Axis("adapter", OPTIONS["adapter"]), *_low_rank_axes(lora)]
+    if kind not in WITHOUT_MODULES:
+        if kind == "lora" and config.trainable_params is not None and (lora.rank is None or lora.targets is None):
+            rank, targets = guess_adapter(model, config.trainable_params, rank=lora.rank, targets=lora.targets)
+            missing = "lora.rank" if lora.rank is None else "lora.targets"
+            return [Axis(missing, ((1.0, {"rank": rank, "targets": targets}),))]
+        return _low_rank_axes(lora, rank_is_needed=config.trainable_params is None)
+    traits = traits_of(kind)
+    if (traits.adds_tokens or traits.adds_keys) and config.virtual_tokens is None and config.trainable_params is None:
+        return [Axis("virtual_tokens", OPTIONS["virtual_tokens"])]
+    return []
+
+
+def _low_rank_axes(lora: Lora, *, rank_is_needed: bool = True) -> list[Axis]:
     axes = []
     if lora.targets is None:
         axes.append(Axis("lora.targets", OPTIONS["lora.targets"]))
-    if lora.rank is None:
+    if lora.rank is None and rank_is_needed:
         axes.append(Axis("lora.rank", OPTIONS["lora.rank"]))
     return axes
 
@@ -131,16 +171,18 @@ def unknown_axes(config: RunConfig) -> list[Axis]:
     if config.precision is None:
         axes.append(_precision_axis(config))
     if config.activation_checkpointing is None:
-        axes.append(Axis("activation_checkpointing", OPTIONS["activation_checkpointing"]))
+        is_tuned = software_class(config.framework) == "tuned"
+        checkpointing = TUNED_CHECKPOINTING if is_tuned else OPTIONS["activation_checkpointing"]
+        axes.append(Axis("activation_checkpointing", checkpointing))
     if config.parallelism.zero_stage is None:
         single = config.data_parallel == 1
         options: tuple[tuple[float, Update], ...] = ((1.0, {"zero_stage": 0}),)
         axes.append(Axis("parallelism.zero_stage", options if single else OPTIONS["parallelism.zero_stage"]))
+    if config.parallelism.tp > 1 and config.parallelism.sequence_parallel is None:
+        axes.append(Axis("parallelism.sequence_parallel", OPTIONS["parallelism.sequence_parallel"]))
     if config.gradient_accumulation_steps is None:
         axes.append(Axis("gradient_accumulation_steps", OPTIONS["gradient_accumulation_steps"]))
-    batching = _batching_axis(config)
-    if batching is not None:
-        axes.append(batching)
+    axes.extend(_length_axes(config))
     if config.loss is None:
         axes.append(Axis("loss", OPTIONS["loss"]))
     if config.method != "full" and config.model is not None:
@@ -161,9 +203,9 @@ def _apply(config: RunConfig, updates: Sequence[Update]) -> RunConfig:
     adapter: dict[str, Any] = {name: fields.pop(name) for name in ("rank", "targets") if name in fields}
     if adapter:
         fields["lora"] = (config.lora or Lora()).model_copy(update=adapter)
-    if "zero_stage" in fields:
-        stage = fields.pop("zero_stage")
-        fields["parallelism"] = config.parallelism.model_copy(update={"zero_stage": stage})
+    layout: dict[str, Any] = {name: fields.pop(name) for name in LAYOUT_FIELDS if name in fields}
+    if layout:
+        fields["parallelism"] = config.parallelism.model_copy(update=layout)
     return config.model_copy(update=fields) if fields else config
 
 

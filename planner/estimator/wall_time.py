@@ -2,33 +2,39 @@
 
 import math
 
-from planner.domain.estimate import Estimate, Quantiles
-from planner.estimator.constants import TIME
+from planner.domain.estimate import Z_P90, Estimate, Quantiles
+from planner.domain.operations import Operations
 from planner.estimator.cost import with_compute_hours
 from planner.estimator.quantile_mixture import Triple, lognormal_triple
+from planner.estimator.wall_time_constants import WALL_TIME
 from planner.estimator.workload import Workload
 
+WORK_ROWS = ("training", "evaluation", "interruptions")
+"""Rows of a duration that follow the speed; start-up and checkpoints have their own."""
 
-def start_up_s(run: Workload, model_bytes: float) -> float:
-    """Seconds from the start of the process to the first step; waiting in a queue is not part of it."""
+
+def start_up_s(run: Workload, model_bytes: float, operations: Operations) -> float:
+    """Seconds from the start of the process to the first step; waiting in a queue is not part of it.
+
+    Fetching the image and the model, the process itself, reading weights, compiling, and meeting the other nodes.
+    """
     if run.accelerator.kind == "cpu":
-        return TIME.start_up_cpu_s + model_bytes / TIME.load_bytes_per_s
-    seconds = TIME.start_up_accelerator_s + model_bytes / TIME.load_bytes_per_s
-    if run.software == "compiled":
-        seconds += TIME.compile_s
-    return seconds + TIME.start_up_node_doubling_s * math.log2(run.num_nodes)
+        starting = WALL_TIME.start_up_cpu_s
+    else:
+        starting = WALL_TIME.start_up_accelerator_s + (WALL_TIME.compile_s if run.is_compiled else 0.0)
+    fetched = (operations.image_bytes or 0.0) + (0.0 if operations.model_is_cached else model_bytes)
+    fetching = fetched / (operations.download_bytes_per_s or WALL_TIME.download_bytes_per_s)
+    loading = model_bytes / WALL_TIME.load_bytes_per_s
+    return fetching + starting + loading + WALL_TIME.start_up_node_doubling_s * math.log2(run.num_nodes)
 
 
-def checkpoint_writing_s(checkpoint_bytes: float, num_written: int) -> float:
-    """Seconds that training stands still for checkpoints."""
-    return num_written * checkpoint_bytes / TIME.checkpoint_bytes_per_s
-
-
-def duration_triple(start: float, training: float, writing: float, training_log_sd: float) -> Triple:
-    """Percentiles of the duration: start-up and training vary independently, writing is taken as sure."""
-    return sum_of_independent(
-        lognormal_triple(start, TIME.start_up_log_sd), lognormal_triple(training, training_log_sd), writing
+def duration_triple(start: float, working: float, constant: float, working_log_sd: float, lost_sd: float) -> Triple:
+    """Percentiles of the duration: start-up, work and interruptions vary independently, ``constant`` is sure."""
+    p10, p50, p90 = sum_of_independent(
+        lognormal_triple(start, WALL_TIME.start_up_log_sd), lognormal_triple(working, working_log_sd), constant
     )
+    late = math.hypot(p90 - p50, Z_P90 * lost_sd)
+    return p10, p50, p50 + late
 
 
 def sum_of_independent(one: Triple, other: Triple, constant: float) -> Triple:
@@ -51,8 +57,8 @@ def _without(duration: Quantiles, start: Quantiles, constant: float) -> Triple:
 def recombine(estimate: Estimate, *, start_up_s: Quantiles, tokens_per_s_per_accelerator: Quantiles) -> Estimate:
     """The estimate with another start-up and speed, and with the duration and cost that follow from them.
 
-    Training time moves as one over the speed, low quantiles with high ones; checkpoint writing stays. Start-up and
-    speed vary independently.
+    Work moves as one over the speed, low quantiles with high ones; checkpoint writing stays. Start-up and speed vary
+    independently.
     """
     old_speed, old_start = estimate.tokens_per_s_per_accelerator, estimate.start_up_s
     writing = estimate.duration_breakdown_s.get("checkpoints", 0.0)
@@ -66,7 +72,8 @@ def recombine(estimate: Estimate, *, start_up_s: Quantiles, tokens_per_s_per_acc
     durations = Quantiles(p10=p10, p50=p50, p90=p90)
     breakdown = dict(estimate.duration_breakdown_s)
     breakdown["start_up"] = start_up_s.p50
-    breakdown["training"] = p50 - start_up_s.p50 - writing
+    breakdown.update({row: breakdown[row] / faster for row in WORK_ROWS if row in breakdown})
+    breakdown["training"] += p50 - sum(breakdown.values())
     hours = durations.scale(estimate.num_accelerators / 3600.0)
     cost, cost_breakdown = with_compute_hours(
         estimate.cost_usd, estimate.cost_breakdown_usd, old_hours=estimate.accelerator_hours, new_hours=hours

@@ -1,44 +1,56 @@
 """One fully known run as plain numbers: what every formula of memory and time reads."""
 
-from functools import lru_cache
+import math
 from typing import NamedTuple, TypeVar
 
 from planner.domain.accelerator import Accelerator, Dtype
+from planner.domain.layer_matrices import active_ffn_width
 from planner.domain.model_spec import ModelSpec
-from planner.domain.run_config import ActivationCheckpointing, LossKernel, Optimizer, Precision, RunConfig
-from planner.errors import UnknownFieldError
-from planner.estimator.params import AdapterCounts, ParamCounts, count_adapter, count_params
-from planner.estimator.software import SoftwareClass, software_class
+from planner.domain.run_config import RunConfig
+from planner.domain.run_vocabulary import (
+    ActivationCheckpointing,
+    AdapterKind,
+    Fp8Recipe,
+    LengthOrder,
+    LossKernel,
+    Optimizer,
+    PipelineSchedule,
+)
+from planner.errors import ConfigError, UnknownFieldError
+from planner.estimator.adapter_size import NO_ADAPTER, AdapterSize, adapter_size
+from planner.estimator.memory_constants import MEMORY, MemoryConstants
+from planner.estimator.params import AdapterCounts, ParamCounts, count_params
+from planner.estimator.software import (
+    SoftwareClass,
+    compiles,
+    feeds_longest_first,
+    keeps_adapter_fp32,
+    loads_full_model,
+    software_class,
+    upcasts_no_logits,
+    uses_stock_kbit_preparation,
+)
+from planner.estimator.stored_formats import (
+    BITSANDBYTES,
+    DTYPE_BYTES,
+    FROZEN_COPIES,
+    HALF_PRECISION_RATIO,
+    OPTIMIZER_STATES,
+    PACKED,
+    QUANTISED_BYTES,
+    SEQUENCES_PER_SAMPLE,
+)
+from planner.estimator.trained_dtypes import trained_bytes
 
 T = TypeVar("T")
 
-DTYPE_BYTES: dict[Dtype, float] = {"fp32": 4.0, "tf32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "fp4": 0.5}
-
-QUANTISED_BYTES: dict[str, float] = {
-    "nf4": 0.5 + 4 / 64,
-    "nf4_dq": 0.5 + 1 / 64 + 4 / (64 * 256),
-    "gptq4": 0.5 + 2.5 / 128,
-    "int8": 1.0,
-    "fp8": 1.0,
-}
-"""Bytes a weight takes: packed bits and block constants.
-
-ArXiv 2305.14314, section 3: blocks of 64, and of 256 for the second level; GPTQ: groups of 128.
-"""
-
-OPTIMIZER_STATES: dict[Optimizer, tuple[float, float, bool]] = {
-    "adamw": (2.0, 0.0, False),
-    "adamw_fused": (2.0, 0.0, True),
-    "adamw_8bit": (0.0, 2.03, True),
-    "paged_adamw_32bit": (0.0, 8.0, True),
-    "adafactor": (0.01, 0.0, True),
-    "sgd": (0.0, 0.0, True),
-    "lion": (1.0, 0.0, True),
-}
-"""States in units of the trained dtype, states in bytes of their own, steps without parameter-sized temporaries."""
-
-NO_ADAPTER = AdapterCounts(0, 0, 0, 0, 0, 0)
 RECOMPUTED_RATIO: dict[ActivationCheckpointing, float] = {"none": 0.0, "selective": 0.5, "full": 1.0, "offloaded": 1.0}
+
+
+MOST_TRAINED_RATIO = 1.1
+"""Counts that were logged may hold what dimensions leave out."""
+LONGEST_TIMES_MEAN = 4.0
+"""Of samples whose lengths follow a lognormal of unit spread the longest has several times the mean's tokens."""
 
 
 class Workload(NamedTuple):
@@ -47,6 +59,10 @@ class Workload(NamedTuple):
     model: ModelSpec
     params: ParamCounts
     adapter: AdapterCounts
+    adapter_kind: AdapterKind | None
+    adapter_size: AdapterSize
+    active_ffn_dim: float
+    """Mean width of the feed-forward blocks that a token passes through in one layer."""
     accelerator: Accelerator
     num_devices: int
     num_nodes: int
@@ -71,20 +87,45 @@ class Workload(NamedTuple):
     compute_dtype: Dtype
     casts_adapter_inputs: bool
     optimizer_is_fused: bool
+    steps_in_backward: bool
+    uses_bitsandbytes: bool
+    uses_packed_kernels: bool
+    """Weights packed as GPTQ, AWQ or AQLM are multiplied by kernels of their own."""
+    frozen_copies: int
+    """Frozen models beside the trained one."""
+    loads_full_model: bool
 
     micro_batch_size: int
     accumulation: int
-    longest_tokens: float
-    """Tokens of the longest sample."""
+    cap_tokens: float
+    """Most tokens that a sample may have: its length where all are equal."""
+    mean_tokens: float | None
+    """Mean tokens of a sample, where lengths vary and it is known."""
+    longest_is_known: bool
     fed_tokens: float
     """Mean tokens of a sample as fed, padding included."""
     checkpointing: ActivationCheckpointing
     recomputed_ratio: float
+    stated_recompute_ratio: float | None
+    """Share of a layer's work that selective checkpointing repeats, where it is stated."""
     is_eager_attention: bool
+    repeats_key_heads: bool
+    """Keys and values are copied to as many heads as the queries have."""
+    fp8_recipe: Fp8Recipe | None
+    fp8_attention: bool
+    fp8_activations: bool
     loss: LossKernel
+    has_scalar_head: bool
+    """The head has one output, as in reward models."""
+    loss_entry_ratio: float
+    """Bytes of a stock loss against one with an fp32 copy of its logits."""
     has_fused_kernels: bool
+    has_layer_norm: bool
+    is_compiled: bool
     has_equal_lengths: bool
+    length_order: LengthOrder | None
     software: SoftwareClass | None
+    framework: str | None
 
     tp: int
     pp: int
@@ -94,7 +135,27 @@ class Workload(NamedTuple):
     zero_stage: int
     shards: int
     sequence_parallel: bool
+    tp_overlap: bool | None
+    casts_weights: bool
+    """Autocast makes 16-bit copies of fp32 weights; sharded mixed precision does so while it gathers."""
     cpu_offload: bool
+    nvme_offload: bool
+    schedule: PipelineSchedule
+    virtual_stages: int
+    generated_sequences: int
+    """Sequences that one device generates at once; 0 for none."""
+    generated_tokens: int
+    """Tokens of one of them, prompt included."""
+    constants: MemoryConstants
+
+    @property
+    def longest_tokens(self) -> float:
+        """Tokens of the longest sample: the higher the cap, the further below it (measured: ms-swift, peft)."""
+        if self.has_equal_lengths or self.longest_is_known:
+            return self.cap_tokens
+        mean = self.mean_tokens or 0.0
+        scale = max(self.constants.longest_scale_tokens, LONGEST_TIMES_MEAN * mean)
+        return max(scale * -math.expm1(-self.cap_tokens / scale), min(mean, self.cap_tokens))
 
     @property
     def tokens_per_step(self) -> float:
@@ -104,12 +165,17 @@ class Workload(NamedTuple):
     @property
     def pass_tokens(self) -> float:
         """Tokens of one device and pass at the memory peak."""
-        return self.micro_batch_size * self.longest_tokens / self.cp
+        return self.micro_batch_size * (self.longest_tokens + self.adapter_size.virtual_tokens) / self.cp
 
     @property
     def fed_pass_tokens(self) -> float:
         """Tokens of one device and pass on average."""
         return self.micro_batch_size * self.fed_tokens / self.cp
+
+    @property
+    def is_offloaded(self) -> bool:
+        """Optimizer states lie outside the device."""
+        return self.cpu_offload or self.nvme_offload
 
     @property
     def stage_layers(self) -> int:
@@ -124,34 +190,11 @@ def known(value: T | None, field: str, why: str) -> T:
     return value
 
 
-@lru_cache(maxsize=1024)
-def _trained_dtypes(
-    precision: Precision, *, trains_base: bool, is_sharded: bool, software: SoftwareClass | None
-) -> tuple[float, float, float]:
-    """Bytes of a trained weight, of its gradient, and of an extra fp32 master copy.
-
-    FSDP with autocast keeps trained weights as fp32 shards; vendor-tuned software adds fp32 masters and sums gradients
-    in fp32; libraries of adapters keep the adapter in fp32 unless told otherwise.
-    """
-    weights = DTYPE_BYTES[precision.weights_dtype]
-    if not trains_base:
-        if precision.adapter_dtype is not None:
-            weights = DTYPE_BYTES[precision.adapter_dtype]
-        else:
-            weights = 2.0 if software == "tuned" else 4.0
-    if is_sharded and precision.amp:
-        weights = 4.0
-    weights = max(weights, 2.0)
-    if software == "tuned" and weights < 4.0:
-        return weights, 4.0, 4.0
-    return weights, weights, 0.0
-
-
 def workload(config: RunConfig) -> Workload:
     """The numbers of a run whose fields are all known; raises ``UnknownFieldError`` for one that is not."""
     model = known(config.model, "model", "its dimensions decide memory and time")
     cluster = known(config.cluster, "cluster", "the accelerator decides what fits and how fast it is")
-    method = known(config.method, "method", "full, lora or qlora decides what is trained")
+    method = known(config.method, "method", "full, lora, qlora or another adapter decides what is trained")
     precision = known(config.precision, "precision", "it decides the bytes of every tensor")
     optimizer: Optimizer = known(config.optimizer, "optimizer", "its states are part of memory")
     checkpointing: ActivationCheckpointing = known(
@@ -167,17 +210,22 @@ def workload(config: RunConfig) -> Workload:
     batching = known(config.batching, "batching", "it decides how many of the positions are fed")
     zero_stage = known(config.parallelism.zero_stage, "parallelism.zero_stage", "it decides what ranks divide")
     parallelism = config.parallelism
+    sequence_parallel = parallelism.tp > 1 and known(
+        parallelism.sequence_parallel, "parallelism.sequence_parallel", "it decides whether norms are divided"
+    )
     software = software_class(config.framework)
+    is_compiled = compiles(config.compiler, software)
     trains_base = method == "full"
 
     params = count_params(model)
-    adapter = NO_ADAPTER
-    trainable = params.total
-    if not trains_base:
-        rank = known(config.lora and config.lora.rank, "lora.rank", "it decides the adapter's size")
-        targets = known(config.lora and config.lora.targets, "lora.targets", "they decide the adapter's size")
-        adapter = count_adapter(model, rank, targets)
-        trainable = config.trainable_params or model.num_layers * adapter.params_per_layer
+    size = NO_ADAPTER if trains_base else adapter_size(config, model)
+    trainable = params.total if trains_base else size.trainable_params
+
+    if (config.trainable_params or 0) > MOST_TRAINED_RATIO * params.total:
+        raise ConfigError(
+            f"trainable_params {config.trainable_params:,} exceeds the {params.total:,} parameters of {model.name}: "
+            "give what is trained, or correct the model"
+        )
 
     quantization = config.base_quantization or "none"
     is_quantised = not trains_base and quantization != "none"
@@ -186,26 +234,42 @@ def workload(config: RunConfig) -> Workload:
     other_bytes = 2.0 if is_quantised and weights_bytes < 2.0 else weights_bytes
     shards = parallelism.dp_shard or config.data_parallel
     is_sharded = zero_stage == 3 and shards > 1
-    fused_kernels = software in ("tuned", "compiled", "lean") or loss in ("fused_ce", "fused_linear_ce")
-    fp32_residual = is_blockwise and quantization != "gptq4" and not is_sharded and loss == "full_logits"
+    fused_kernels = software in ("tuned", "lean") or is_compiled or loss in ("fused_ce", "fused_linear_ce")
+    fp32_residual = (
+        is_quantised
+        and quantization in BITSANDBYTES
+        and not is_sharded
+        and uses_stock_kbit_preparation(config.framework)
+    )
     if fp32_residual:
         other_bytes = 4.0
-    trained_bytes, gradient_bytes, master_bytes = _trained_dtypes(
-        precision, trains_base=trains_base, is_sharded=is_sharded, software=software
+    trained = trained_bytes(
+        precision,
+        trains_base=trains_base,
+        is_sharded=is_sharded,
+        software=software,
+        keeps_adapter_fp32=keeps_adapter_fp32(config.framework),
     )
     states, own_states, is_fused = OPTIMIZER_STATES[optimizer]
     is_fused = is_fused or software in ("tuned", "compiled")
-    state_unit = 4.0 if master_bytes else trained_bytes
+    state_unit = 4.0 if trained.master else trained.weight
+    copies = FROZEN_COPIES[config.objective][0 if trains_base else 1]
+    if config.holds_reference is not None and config.objective != "sft":
+        copies = copies - min(copies, 1) + int(config.holds_reference)
 
     compute_bytes = max(DTYPE_BYTES[precision.compute_dtype], 2.0)
-    longest = float(seq_len)
-    fed = longest
-    if batching in ("dynamic", "padding_free") and config.mean_tokens_per_sample:
-        fed = min(config.mean_tokens_per_sample, longest)
+    half_loss = not precision.amp and compute_bytes < 4.0 and upcasts_no_logits(model.name)
+    has_equal_lengths = batching in ("packed", "padded")
+    mean = None if has_equal_lengths else config.mean_tokens_per_sample
+    cap = float(seq_len if has_equal_lengths else min(seq_len, config.max_tokens_per_sample or seq_len))
+    sequences = SEQUENCES_PER_SAMPLE[config.objective]
     return Workload(
         model=model,
         params=params,
-        adapter=adapter,
+        adapter=size.counts,
+        adapter_kind=None if trains_base else config.adapter or "lora",
+        adapter_size=size,
+        active_ffn_dim=active_ffn_width(model),
         accelerator=cluster.accelerator,
         num_devices=cluster.count,
         num_nodes=cluster.num_nodes,
@@ -217,25 +281,45 @@ def workload(config: RunConfig) -> Workload:
         is_quantised=is_quantised,
         is_blockwise=is_blockwise,
         keeps_fp32_residual=fp32_residual,
-        trained_bytes=trained_bytes,
-        gradient_bytes=gradient_bytes,
-        state_bytes=states * state_unit + own_states + master_bytes,
-        temporary_bytes=0.0 if is_fused else trained_bytes,
+        trained_bytes=trained.weight,
+        gradient_bytes=trained.gradient,
+        state_bytes=states * state_unit + own_states + trained.master,
+        temporary_bytes=0.0 if is_fused else trained.weight,
         compute_bytes=compute_bytes,
         compute_dtype=precision.compute_dtype,
-        casts_adapter_inputs=not precision.amp and not trains_base and trained_bytes > compute_bytes,
+        casts_adapter_inputs=not precision.amp and not trains_base and trained.weight > compute_bytes,
         optimizer_is_fused=is_fused,
-        micro_batch_size=micro_batch,
+        steps_in_backward=config.optimizer_in_backward,
+        uses_bitsandbytes=is_quantised and quantization in BITSANDBYTES,
+        uses_packed_kernels=is_quantised and quantization in PACKED,
+        frozen_copies=copies,
+        loads_full_model=not trains_base and is_sharded and loads_full_model(config.framework),
+        micro_batch_size=micro_batch * sequences,
         accumulation=accumulation,
-        longest_tokens=longest,
-        fed_tokens=fed,
+        cap_tokens=cap,
+        mean_tokens=mean,
+        longest_is_known=config.max_tokens_per_sample is not None or feeds_longest_first(config.framework),
+        fed_tokens=min(mean or cap, cap),
         checkpointing=checkpointing,
-        recomputed_ratio=RECOMPUTED_RATIO[checkpointing],
+        recomputed_ratio=config.activation_checkpointing_ratio
+        if checkpointing == "selective" and config.activation_checkpointing_ratio is not None
+        else RECOMPUTED_RATIO[checkpointing],
+        stated_recompute_ratio=config.activation_checkpointing_ratio if checkpointing == "selective" else None,
         is_eager_attention=attention == "eager",
+        repeats_key_heads=attention != "flash" and not is_compiled and software not in ("tuned", "lean"),
+        fp8_recipe=config.fp8_recipe,
+        fp8_attention=config.fp8_attention is True,
+        fp8_activations=config.activation_dtype == "fp8",
         loss=loss,
+        has_scalar_head=config.objective == "reward",
+        loss_entry_ratio=HALF_PRECISION_RATIO.get(loss, 1.0) if half_loss else 1.0,
         has_fused_kernels=fused_kernels,
-        has_equal_lengths=batching in ("packed", "padded"),
+        has_layer_norm=model.norm_bias or not model.gated_mlp,
+        is_compiled=is_compiled,
+        has_equal_lengths=has_equal_lengths,
+        length_order=config.length_order,
         software=software,
+        framework=config.framework,
         tp=parallelism.tp,
         pp=parallelism.pp,
         cp=parallelism.cp,
@@ -243,6 +327,16 @@ def workload(config: RunConfig) -> Workload:
         data_parallel=config.data_parallel,
         zero_stage=zero_stage,
         shards=shards,
-        sequence_parallel=parallelism.sequence_parallel,
+        sequence_parallel=sequence_parallel,
+        tp_overlap=parallelism.tp_overlap,
+        casts_weights=precision.amp and not is_sharded and not is_quantised and weights_bytes > compute_bytes,
         cpu_offload=parallelism.cpu_offload,
+        nvme_offload=parallelism.nvme_offload,
+        schedule=parallelism.pipeline_schedule,
+        virtual_stages=parallelism.virtual_stages,
+        generated_sequences=0 if config.generation is None else config.generation.batch_size,
+        generated_tokens=0
+        if config.generation is None
+        else config.generation.prompt_tokens + config.generation.max_new_tokens,
+        constants=MEMORY,
     )

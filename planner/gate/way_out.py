@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from planner.domain.run_config import LORA_TARGET_SETS, RunConfig
+from planner.domain.lora import LORA_TARGET_SETS
+from planner.domain.run_config import RunConfig
 
 MAX_SUGGESTIONS = 3
 

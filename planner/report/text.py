@@ -38,6 +38,12 @@ def print_estimate(config: RunConfig, estimate: Estimate) -> None:
         console.print(
             f"between nodes: {format_bytes(estimate.inter_node_bytes_per_s)}/s from each accelerator while training"
         )
+    if advice := estimate.checkpoint_advice:
+        every = f"every {advice.best_every_steps:,} steps" if advice.best_every_steps else "once, at the end,"
+        console.print(
+            f"checkpoints: {every} lose least against {advice.expected_interruptions:.2g} expected interruptions; "
+            f"as planned storage needs {format_bytes(advice.needed_bytes_per_s)}/s"
+        )
     if estimate.unknowns:
         console.print(f"[yellow]not stated, so the figures span every possibility:[/] {', '.join(estimate.unknowns)}")
     for note in estimate.notes:

@@ -90,7 +90,7 @@ def _length(
     tokens = experiment.tokens_per_update * (1 + experiment.growth_ratio_per_update) ** update
     tokens *= random.lognormal(0.0, TOKENS_LOG_SD)
     steps = max(MIN_STEPS, round(tokens / (row.tokens_per_step or tokens)))
-    return steps, steps * (row.step_time_s or 0.0)
+    return steps, steps * (row.figures.step_time_s or 0.0)
 
 
 def _start_up_s(experiment: DemoExperiment, random: np.random.Generator) -> float:

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from planner.domain.run_config import Method
+from planner.domain.run_vocabulary import Method
 from planner.sources.published_runs import PublishedRun
 
 Logs = Literal["trainer and contract", "contract", "trainer"]

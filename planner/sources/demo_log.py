@@ -31,10 +31,18 @@ def params_of(run: DemoRun, catalog: Catalog) -> dict[str, str]:
     if run.experiment.logs != "contract":
         params.update(_trainer_params(run.published.config, catalog), max_steps=run.max_steps, run_name=run.name)
     if run.experiment.logs != "trainer":
-        params["planner.run_config"] = json.dumps(
-            {**run.published.fields, "name": run.name, "max_steps": run.max_steps}, sort_keys=True
-        )
+        params["planner.run_config"] = json.dumps(_by_catalog_names(run), sort_keys=True)
     return {key: str(value) for key, value in params.items()}
+
+
+def _by_catalog_names(run: DemoRun) -> dict[str, Any]:
+    """The configuration as people write it: model and accelerator by name, defaults left out."""
+    config = run.published.config.model_copy(update={"name": run.name, "max_steps": run.max_steps})
+    fields = config.model_dump(mode="json", exclude_defaults=True)
+    if config.model is not None and config.cluster is not None:
+        fields["model"] = config.model.name
+        fields["cluster"]["accelerator"] = config.cluster.accelerator.slug
+    return fields
 
 
 def _trainer_params(config: RunConfig, catalog: Catalog) -> dict[str, Any]:
@@ -89,11 +97,11 @@ def metrics_of(run: DemoRun) -> dict[str, float]:
         published = run.published
         metrics.update(
             {
-                "planner.tokens_per_s_per_accelerator": published.tokens_per_s_per_accelerator,
-                "planner.peak_allocated_bytes": published.peak_allocated_bytes,
-                "planner.peak_reserved_bytes": published.peak_reserved_bytes,
-                "planner.peak_device_bytes": published.peak_device_bytes,
-                "planner.checkpoint_bytes": published.checkpoint_bytes,
+                "planner.tokens_per_s_per_accelerator": published.figures.tokens_per_s_per_accelerator,
+                "planner.peak_allocated_bytes": published.figures.peak_allocated_bytes,
+                "planner.peak_reserved_bytes": published.figures.peak_reserved_bytes,
+                "planner.peak_device_bytes": published.figures.peak_device_bytes,
+                "planner.checkpoint_bytes": published.figures.checkpoint_bytes,
             }
         )
     return {key: value for key, value in metrics.items() if value is not None}
@@ -104,7 +112,7 @@ def _loop_metrics(run: DemoRun) -> dict[str, float | None]:
     return {
         "planner.steps": float(run.max_steps),
         "planner.train_s": run.train_s,
-        "planner.step_time_s": run.published.step_time_s,
+        "planner.step_time_s": run.published.figures.step_time_s,
         "planner.start_up_s": run.start_up_s,
         "planner.tokens": run.max_steps * (run.published.tokens_per_step or 0.0),
     }
@@ -127,7 +135,7 @@ def total_flos(config: RunConfig, tokens: float) -> float:
     """A Hugging Face trainer's ``total_flos``: 6 x tokens x parameters, input embeddings left out, adapter included."""
     if config.model is None:
         return 0.0
-    params = count_params(config.model).non_embedding
+    params = float(count_params(config.model).non_embedding)
     if config.lora is not None and config.lora.rank is not None and config.lora.targets is not None:
         adapter = count_adapter(config.model, config.lora.rank, config.lora.targets)
         params += config.model.num_layers * adapter.params_per_layer
@@ -140,7 +148,7 @@ def system_samples_of(run: DemoRun) -> list[tuple[float, str, float]]:
     The largest memory sample is the published peak, rounded to tenths as MLflow does. Smaller samples and the power
     draw are made up.
     """
-    peak_bytes, cluster = run.published.peak_device_bytes, run.published.config.cluster
+    peak_bytes, cluster = run.published.figures.peak_device_bytes, run.published.config.cluster
     if run.experiment.logs != "trainer" or peak_bytes is None or cluster is None:
         return []
     accelerator = cluster.accelerator

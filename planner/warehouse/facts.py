@@ -137,4 +137,6 @@ def _facts(row: dict[str, Any], bill: RunBill | None) -> RunFacts:
         network_bytes=row["network_bytes"],
         bill_usd=None if bill is None else bill.cost_usd,
         num_charges=0 if bill is None else bill.num_charges,
+        host_max_memory_bytes=row["host_max_memory_bytes"],
+        disk_growth_bytes=row["disk_growth_bytes"],
     )

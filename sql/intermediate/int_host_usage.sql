@@ -7,7 +7,9 @@ with nodes as (
         node,
         max(value) filter (quantity = 'system_memory_usage_bytes') as max_memory_bytes,
         max(value) filter (quantity = 'network_receive_bytes') as received_bytes,
-        max(value) filter (quantity = 'network_transmit_bytes') as sent_bytes
+        max(value) filter (quantity = 'network_transmit_bytes') as sent_bytes,
+        arg_max(value, timestamp_ms) filter (quantity = 'disk_usage_bytes')
+        - arg_min(value, timestamp_ms) filter (quantity = 'disk_usage_bytes') as disk_growth_bytes
     from stg_system_samples
     where gpu_index is null
     group by source, run_id, node
@@ -17,6 +19,7 @@ select
     run_id,
     count(*) as num_nodes,
     max(max_memory_bytes) as host_max_memory_bytes,
-    sum(received_bytes) + sum(sent_bytes) as network_bytes
+    sum(received_bytes) + sum(sent_bytes) as network_bytes,
+    sum(disk_growth_bytes) as disk_growth_bytes
 from nodes
 group by source, run_id

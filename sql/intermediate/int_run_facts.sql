@@ -22,7 +22,12 @@ gpus as (
                 'max_memory_bytes': max_memory_bytes,
                 'memory_total_bytes': memory_total_bytes,
                 'power_limit_w': power_limit_w,
-                'mean_utilization_ratio': mean_utilization_ratio
+                'mean_utilization_ratio': mean_utilization_ratio,
+                'num_samples': num_samples,
+                'sampled_s': sampled_s,
+                'sampling_gap_s': sampling_gap_s,
+                'last_memory_bytes': last_memory_bytes,
+                'energy_j': energy_j
             }
             order by node, gpu_index
         )) as gpus
@@ -53,7 +58,8 @@ select
     coalesce(i.inputs, '[]') as inputs,
     h.num_nodes,
     h.host_max_memory_bytes,
-    h.network_bytes
+    h.network_bytes,
+    h.disk_growth_bytes
 from stg_runs as r
 left join params as p using (source, run_id)
 left join tags as t using (source, run_id)

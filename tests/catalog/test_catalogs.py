@@ -1,4 +1,7 @@
+import csv
 from collections import Counter
+from datetime import date
+from importlib.resources import files
 
 import pytest
 
@@ -13,7 +16,7 @@ def test_the_catalogs_are_large_enough_and_cover_every_kind_of_hardware() -> Non
     assert len(CATALOG.accelerators) >= 60
     assert len(CATALOG.instances) >= 80
     assert len(CATALOG.cpus) >= 10
-    assert len(CATALOG.models) >= 25
+    assert len(CATALOG.models) >= 120
     assert {a.kind for a in CATALOG.accelerators.values()} == {"gpu", "tpu", "npu", "cpu"}
     assert {"NVIDIA", "AMD", "Intel", "Google", "AWS"} <= {a.vendor for a in CATALOG.accelerators.values()}
 
@@ -27,6 +30,10 @@ def test_every_row_has_a_source_and_a_date() -> None:
         assert cpu.retrieved_on, cpu.slug
     for instance in CATALOG.instances:
         assert instance.source_url.startswith("https://"), instance.instance_type
+    for row in csv.DictReader((files("planner.catalog") / "models.csv").read_text(encoding="utf-8").splitlines()):
+        assert row["source_url"].startswith("https://"), row["name"]
+        assert date.fromisoformat(row["retrieved_on"]), row["name"]
+        assert row["published_params"], row["name"]
     for price in CATALOG.prices.prices:
         assert price.source_url.startswith("https://"), price
         assert price.valid_from <= price.retrieved_on, price

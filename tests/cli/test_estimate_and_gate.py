@@ -60,6 +60,21 @@ def test_the_fleets_own_price_goes_before_the_price_book(folder: Path) -> None:
     assert estimate.cost_breakdown_usd["compute"] == pytest.approx(1.40 * estimate.accelerator_hours.p50)
 
 
+def test_a_models_own_configuration_goes_where_its_name_goes_and_a_note_says_so(folder: Path) -> None:
+    config = {
+        "model_type": "llama", "num_hidden_layers": 32, "hidden_size": 4096, "num_attention_heads": 32,
+        "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 128256,
+    }  # fmt: skip
+    (folder / "own-model").mkdir()
+    (folder / "own-model" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    listed, read = (
+        Estimate.model_validate_json(run("estimate", "run.yaml", "--json", "--set", f"model={model}").output)
+        for model in ("llama-3.1-8b", "own-model")
+    )
+    assert read.memory == listed.memory
+    assert "model own-model: dimensions from the Hugging Face configuration own-model" in read.notes
+
+
 def test_an_unstated_field_is_named_and_widens_the_interval(folder: Path) -> None:
     stated = Estimate.model_validate_json(run("estimate", "run.yaml", "--json").output)
     open_ = Estimate.model_validate_json(

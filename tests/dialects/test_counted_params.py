@@ -2,7 +2,7 @@ import pytest
 
 from planner.catalog.load import Catalog
 from planner.dialects.counted_params import adapter_params, params_without_input_embedding
-from planner.domain.run_config import LORA_TARGET_SETS
+from planner.domain.lora import LORA_TARGET_SETS
 
 
 @pytest.mark.parametrize(

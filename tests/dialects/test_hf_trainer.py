@@ -6,7 +6,8 @@ from planner.catalog.load import Catalog
 from planner.dialects.counted_params import adapter_params, params_without_input_embedding
 from planner.dialects.facts import LoggedInput, RunFacts
 from planner.dialects.interpret import interpret
-from planner.domain.run_config import LORA_TARGET_SETS, RunConfig
+from planner.domain.lora import LORA_TARGET_SETS
+from planner.domain.run_config import RunConfig
 from planner.domain.training_run import TrainingRun
 
 MakeFacts = Callable[..., RunFacts]
@@ -21,7 +22,7 @@ def understand(catalog: Catalog, hf_facts: MakeFacts) -> Callable[..., TrainingR
     ("logged", "ours"),
     [("adamw_torch", "adamw"), ("OptimizerNames.ADAMW_TORCH", "adamw"), ("adamw_torch_fused", "adamw_fused"),
      ("adamw_bnb_8bit", "adamw_8bit"), ("paged_adamw_32bit", "paged_adamw_32bit"), ("adafactor", "adafactor"),
-     ("lion_32bit", "lion"), ("sgd", "sgd"), ("galore_adamw", None), ("None", None)],
+     ("lion_32bit", "lion"), ("sgd", "sgd"), ("galore_adamw", "galore_adamw"), ("None", None)],
 )  # fmt: skip
 def test_optimizers(understand: Callable[..., TrainingRun], logged: str, ours: str | None) -> None:
     run = understand({"optim": logged})

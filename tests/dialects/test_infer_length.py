@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from planner.catalog.load import Catalog, load_catalog
 from planner.dialects.counted_params import adapter_params, params_without_input_embedding
 from planner.dialects.infer_length import COMMON_RANKS, infer_length
-from planner.domain.run_config import LORA_TARGET_SETS
+from planner.domain.lora import LORA_TARGET_SETS
 
 MODELS = ("llama-3.1-8b", "qwen2.5-0.5b", "mistral-7b", "llama-3.2-1b", "qwen3-8b")
 

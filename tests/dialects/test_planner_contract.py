@@ -69,10 +69,12 @@ def test_single_names_go_before_what_the_framework_logged(catalog: Catalog, hf_f
 
 def test_what_was_measured_goes_before_what_follows_from_the_trainer(catalog: Catalog, hf_facts: MakeFacts) -> None:
     facts = hf_facts(metrics={"train_runtime": 100.0})
-    for place, name in enumerate(Actual.model_fields, start=1):
-        facts.metrics[f"planner.{name}"] = MetricPoint(float(place), 0)
-    actual = interpret(facts, catalog).actual
-    assert list(actual.model_dump().values()) == list(range(1, len(Actual.model_fields) + 1))
+    stated = {name: float(place) for place, name in enumerate(Actual.model_fields, start=1)} | {
+        "utilization_ratio": 0.5
+    }
+    for name, value in stated.items():
+        facts.metrics[f"planner.{name}"] = MetricPoint(value, 0)
+    assert interpret(facts, catalog).actual.model_dump() == stated
 
 
 def test_a_stated_precision_is_not_corrected(catalog: Catalog, hf_facts: MakeFacts) -> None:

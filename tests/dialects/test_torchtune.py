@@ -66,3 +66,13 @@ def test_component_names(
     config = interpret(facts({"model._component_": component, "batch_size": "1"}), catalog).config
     assert (config.model.name if config.model else None) == model
     assert (config.method, config.base_quantization) == (method, quantization)
+
+
+def test_a_builder_with_logged_sizes_is_a_model_of_these_sizes(catalog: Catalog) -> None:
+    sizes = {"num_layers": 12, "embed_dim": 768, "num_heads": 12, "num_kv_heads": 4, "vocab_size": 32000}
+    logged = {f"model.{name}": str(value) for name, value in sizes.items()}
+    component = {"model._component_": "torchtune.models.llama3.lora_llama3"}
+    config = interpret(facts({**PARAMS, **logged, **component}), catalog).config
+    assert config.model is not None
+    assert (config.model.num_layers, config.model.hidden_dim, config.model.ffn_dim) == (12, 768, 2048)
+    assert config.method == "lora"

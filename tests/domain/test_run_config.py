@@ -5,8 +5,9 @@ from pydantic import ValidationError
 
 from planner.catalog.load import load_catalog
 from planner.domain.accelerator import Cluster
+from planner.domain.lora import LORA_TARGET_SETS
 from planner.domain.programme import Programme
-from planner.domain.run_config import LORA_TARGET_SETS, RunConfig
+from planner.domain.run_config import RunConfig
 
 CATALOG = load_catalog()
 CONTEXT = {"catalog": CATALOG}

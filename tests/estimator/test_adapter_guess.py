@@ -1,7 +1,7 @@
 import pytest
 
 from planner.catalog.load import load_catalog
-from planner.domain.run_config import LORA_TARGET_SETS
+from planner.domain.lora import LORA_TARGET_SETS
 from planner.estimator.adapter_guess import guess_adapter
 from planner.estimator.params import count_adapter
 

@@ -12,7 +12,7 @@ from planner.estimator.software import software_class
         ("ms-swift", "stock"),
         ("NeMo 2.1", "tuned"),
         ("megatron-lm", "tuned"),
-        ("torchtitan", "compiled"),
+        ("torchtitan", "lean"),
         ("litgpt-thunder-eager-baseline", "stock"),
         ("llm-foundry", "lean"),
     ],

@@ -1,34 +1,40 @@
+import math
 from typing import Any
 
 import pytest
 
 from planner.domain.estimate import Quantiles
+from planner.domain.operations import Operations
 from planner.estimator.estimate_run import estimate_run
-from planner.estimator.wall_time import checkpoint_writing_s, duration_triple, recombine, start_up_s
+from planner.estimator.wall_time import duration_triple, recombine, start_up_s
+
+HERE = Operations()
 
 
 def test_an_accelerator_starts_slower_than_a_cpu(make_workload: Any) -> None:
     gpu = make_workload()
     cpu = make_workload(model="qwen2-0.5b", accelerator="cpu-1core", precision="fp32")
-    assert start_up_s(cpu, 0.0) == 2.0
-    assert start_up_s(gpu, 0.0) == 60.0
+    assert start_up_s(cpu, 0.0, HERE) == 2.0
+    assert start_up_s(gpu, 0.0, HERE) == 60.0
 
 
 def test_larger_models_more_nodes_and_compilers_start_slower(make_workload: Any) -> None:
-    base = start_up_s(make_workload(), 0.0)
-    assert start_up_s(make_workload(), 150e9) == pytest.approx(base + 100.0)
-    assert start_up_s(make_workload(count=16), 0.0) == base + 10.0
-    assert start_up_s(make_workload(framework="torchtitan"), 0.0) == base + 60.0
+    base = start_up_s(make_workload(), 0.0, HERE)
+    assert start_up_s(make_workload(), 150e9, HERE) == pytest.approx(base + 100.0)
+    assert start_up_s(make_workload(count=16), 0.0, HERE) == base + 10.0
+    assert start_up_s(make_workload(compiler="torch_compile"), 0.0, HERE) == base + 60.0
 
 
-def test_every_checkpoint_stops_training_while_it_is_written() -> None:
-    assert checkpoint_writing_s(2e9, 5) == 10.0
-
-
-def test_duration_adds_start_up_training_and_checkpoints() -> None:
-    p10, p50, p90 = duration_triple(10.0, 100.0, 5.0, 0.25)
+def test_duration_adds_start_up_work_and_checkpoints() -> None:
+    p10, p50, p90 = duration_triple(10.0, 100.0, 5.0, 0.25, 0.0)
     assert p50 == 115.0
     assert p10 < p50 < p90
+
+
+def test_interruptions_make_a_run_late_never_early() -> None:
+    calm, stormy = (duration_triple(10.0, 100.0, 5.0, 0.25, lost_sd) for lost_sd in (0.0, 50.0))
+    assert stormy[:2] == calm[:2]
+    assert stormy[2] - 115.0 == pytest.approx(math.hypot(calm[2] - 115.0, 1.2816 * 50.0), rel=1e-4)
 
 
 def test_recombining_with_the_same_figures_changes_nothing(make_config: Any) -> None:

@@ -129,7 +129,7 @@ def test_the_duration_is_start_up_plus_steps_times_the_published_step_time(
     for run in runs:
         if run.info.status != "FINISHED" or "max_steps" not in run.data.params:
             continue
-        step_time_s = published[run.data.tags["demo.published_run"]].step_time_s
+        step_time_s = published[run.data.tags["demo.published_run"]].figures.step_time_s
         assert step_time_s is not None
         duration_s = (run.info.end_time - run.info.start_time) / 1000
         start_up_s = duration_s - int(run.data.params["max_steps"]) * step_time_s
@@ -147,7 +147,7 @@ def test_one_experiment_logs_only_what_its_trainer_and_mlflow_log(
         used = client.get_metric_history(run.info.run_id, "system/gpu_0_memory_usage_megabytes")
         share = client.get_metric_history(run.info.run_id, "system/gpu_0_memory_usage_percentage")
         row = published[run.data.tags["demo.published_run"]]
-        assert max(m.value for m in used) * MEGA == pytest.approx(row.peak_device_bytes, abs=0.05 * MEGA)
+        assert max(m.value for m in used) * MEGA == pytest.approx(row.figures.peak_device_bytes, abs=0.05 * MEGA)
         assert used[-1].value * MEGA / (share[-1].value / 100) == pytest.approx(80 * GIB, rel=0.01)
         assert run.info.start_time <= used[0].timestamp < used[-1].timestamp <= run.info.end_time
         watts = run.data.metrics["system/gpu_0_power_usage_watts"]

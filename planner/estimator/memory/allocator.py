@@ -2,9 +2,6 @@
 
 import math
 
-from planner.domain.accelerator import Accelerator
-from planner.domain.estimate import Quantiles
-from planner.estimator.constants import MEMORY
 from planner.estimator.memory.timeline import Timeline
 from planner.estimator.workload import Workload
 
@@ -12,15 +9,26 @@ DEVICES_PER_CLIQUE = 8
 """Communicators inside a node; more nodes add little."""
 
 
-def context_bytes(accelerator: Accelerator, num_devices: int) -> float:
+def context_bytes(run: Workload) -> float:
     """Memory of one device outside the allocator: context, libraries, communicators; 0 for a CPU."""
-    if accelerator.kind == "cpu":
+    if run.accelerator.kind == "cpu":
         return 0.0
-    c = MEMORY
-    if num_devices == 1:
-        return c.context_bytes
-    doublings = math.log2(min(num_devices, DEVICES_PER_CLIQUE))
-    return c.context_bytes + c.communicator_bytes + c.communicator_doubling_bytes * doublings
+    c = run.constants
+    held = c.context_bytes + (c.packed_kernels_bytes if run.uses_packed_kernels else 0.0)
+    if run.num_devices == 1:
+        return held
+    doublings = math.log2(min(run.num_devices, DEVICES_PER_CLIQUE))
+    return held + c.communicator_bytes + c.communicator_doubling_bytes * doublings
+
+
+def logits_cache_ratio(run: Workload) -> float:
+    """Blocks that stay from the loss, in units of its logits: few where no later request is longer than the first."""
+    c = run.constants
+    if run.has_equal_lengths:
+        return c.reserved_fused_ce_ratio if run.loss == "fused_ce" else c.reserved_logits_ratio
+    if run.length_order == "longest_first":
+        return c.reserved_sorted_ratio
+    return c.reserved_random_ratio
 
 
 def reserved_bytes(run: Workload, timeline: Timeline) -> float:
@@ -31,28 +39,30 @@ def reserved_bytes(run: Workload, timeline: Timeline) -> float:
     allocated = timeline.peak_bytes
     if run.accelerator.kind == "cpu":
         return allocated
-    c, total = MEMORY, timeline.totals_bytes
-    if not run.has_equal_lengths and run.loss == "full_logits":
-        logits_ratio = c.reserved_dynamic_ratio
-    else:
-        logits_ratio = c.reserved_fused_ce_ratio if run.loss == "fused_ce" else c.reserved_logits_ratio
+    c, total = run.constants, timeline.totals_bytes
+    is_sharded = run.zero_stage == 3 and run.shards > 1
+    cache_ratio = c.reserved_cache_ratio if is_sharded else c.reserved_cache_unsharded_ratio
     held = c.reserved_floor_bytes + max(
-        total["forward"] + logits_ratio * timeline.logits_bytes,
-        c.reserved_backward_ratio * total["backward"],
+        total["forward"] + logits_cache_ratio(run) * timeline.logits_bytes,
+        (c.reserved_backward_ratio if run.has_equal_lengths else 1.0) * total["backward"],
         total["optimizer"]
-        + c.reserved_cache_ratio * timeline.activations_bytes
+        + cache_ratio * timeline.activations_bytes
         + c.reserved_cached_logits_ratio * timeline.logits_bytes,
     )
-    room = c.cache_limit_ratio * run.accelerator.memory_bytes - context_bytes(run.accelerator, run.num_devices)
+    room = c.cache_limit_ratio * run.accelerator.memory_bytes - context_bytes(run)
     return max(allocated, min(held, room))
 
 
-def fits_probability(allocated: Quantiles, context: float, card_bytes: float) -> float:
-    """Probability that tensors and context stay below the share of the card that runs can use.
+def usable_bytes(run: Workload) -> float:
+    """What tensors and context may fill of a card; what is missing is lost to fragments."""
+    c = run.constants
+    return run.accelerator.memory_bytes * (c.usable_tuned_ratio if run.software == "tuned" else c.usable_ratio)
 
-    A cached block is no need: the allocator frees it before it fails. Lognormal in tensors plus context.
+
+def fits_probability(need_bytes: float, log_sd: float, limit_bytes: float) -> float:
+    """Probability that the part of device memory which cannot be freed stays below the limit.
+
+    That part is tensors and context: the allocator frees cached blocks before it fails. Its spread is that of the
+    device figure.
     """
-    limit = MEMORY.usable_ratio * card_bytes
-    need = allocated.p50 + context
-    log_sd = max(allocated.log_sd, 1e-6)
-    return 0.5 * math.erfc(math.log(need / limit) / (log_sd * math.sqrt(2.0)))
+    return 0.5 * math.erfc(math.log(need_bytes / limit_bytes) / (max(log_sd, 1e-6) * math.sqrt(2.0)))

@@ -1,6 +1,5 @@
 """Weights that a sharded run gathers whole while it uses them."""
 
-from planner.estimator.constants import MEMORY
 from planner.estimator.workload import Workload
 
 
@@ -9,10 +8,11 @@ def gathered_bytes(run: Workload) -> float:
     if run.zero_stage < 3 or run.shards == 1:
         return 0.0
     counts = run.params
-    layers = min(MEMORY.gathered_layers, run.stage_layers)
+    layers = min(run.constants.gathered_layers, run.stage_layers)
     per_linear, per_other = run.compute_bytes, run.compute_bytes
     if run.is_quantised:
         per_linear, per_other = run.linear_bytes, run.other_bytes
-    linear = layers * (counts.attention_per_layer + counts.mlp_per_layer / run.ep) / run.tp
+    shared_mlp = counts.mlp_per_layer - counts.routed_experts_per_layer
+    linear = counts.attention_per_layer + shared_mlp + counts.routed_experts_per_layer / run.ep
     others = layers * (counts.norms_per_layer + counts.router_per_layer) + (counts.embeddings + counts.head) / run.tp
-    return (linear * per_linear + others * per_other) * (1.0 - 1.0 / run.shards)
+    return (layers * linear / run.tp * per_linear + others * per_other) * (1.0 - 1.0 / run.shards)

@@ -6,9 +6,12 @@ from planner.estimator.workload import Workload
 
 def states_bytes(run: Workload, trained: float) -> float:
     """Bytes of optimizer states and fp32 masters on one device; ``trained`` in parameters."""
-    return 0.0 if run.cpu_offload else trained * run.state_bytes / divided_by_zero(run, 1)
+    return 0.0 if run.is_offloaded else trained * run.state_bytes / divided_by_zero(run, 1)
 
 
 def step_temporaries_bytes(run: Workload, trained: float) -> float:
     """Bytes of the parameter-sized temporaries of an optimizer that is not fused (10 B a parameter in all)."""
-    return 0.0 if run.cpu_offload else trained * run.temporary_bytes / divided_by_zero(run, 1)
+    if run.is_offloaded:
+        return 0.0
+    whole = trained * run.temporary_bytes / divided_by_zero(run, 1)
+    return whole / run.stage_layers if run.steps_in_backward else whole

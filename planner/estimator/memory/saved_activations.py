@@ -1,12 +1,8 @@
 """What the forward pass keeps for the backward pass."""
 
-from planner.estimator.constants import MEMORY
+from planner.estimator.memory.adapter_activations import adapter_saved_bytes_per_token
+from planner.estimator.memory.hidden_states import hidden_divisor
 from planner.estimator.workload import Workload
-
-
-def hidden_divisor(run: Workload) -> float:
-    """Tensor parallel divides norms and hidden states only with sequence parallelism (arXiv 2205.05198)."""
-    return float(run.tp) if run.sequence_parallel else 1.0
 
 
 def layer_bytes_per_token(run: Workload) -> float:
@@ -15,25 +11,32 @@ def layer_bytes_per_token(run: Workload) -> float:
     A frozen linear layer saves no input, because its weight has no gradient. Flash and SDPA keep no scores.
     Source: which tensors PyTorch saves, fitted on published runs; eager scores as in arXiv 2205.05198, equation 2.
     """
-    c, model = MEMORY, run.model
-    hidden, trains = model.hidden_dim, run.trains_base
+    c, model = run.constants, run.model
+    trains = run.trains_base
     norm = c.norm_saved_bytes if trains else c.norm_saved_frozen_bytes
     if run.has_fused_kernels:
         norm *= c.fused_norm_saved_ratio
+    elif run.has_layer_norm:
+        norm *= c.layer_norm_saved_ratio
     if model.gated_mlp:
         inner = c.mlp_saved_bytes if trains else c.mlp_saved_frozen_bytes
+        if run.has_fused_kernels:
+            inner -= c.fused_mlp_saving_bytes
     else:
         inner = c.plain_mlp_saved_bytes if trains else c.plain_mlp_saved_frozen_bytes
-    if run.has_fused_kernels:
-        inner -= c.fused_mlp_saving_bytes
-    if run.software == "tuned" and run.compute_dtype == "fp8":
+    if run.fp8_activations:
         inner -= c.fp8_mlp_saving_bytes
-    attention = c.attention_saved_bytes * (model.q_dim + model.kv_dim)
-    experts = model.experts_per_token or 1
-    divided = (attention + inner * model.ffn_dim * experts) / run.tp
-    margin = 1.0 if run.software in ("tuned", "lean") else c.saved_margin_ratio
-    saved = margin * (norm * hidden / hidden_divisor(run) + divided) * run.compute_bytes / 2.0
-    return saved + eager_scores_bytes_per_token(run) + adapter_inputs_bytes_per_token(run)
+    keys_and_values = model.q_dim + model.v_dim if run.repeats_key_heads else 2 * model.kv_dim
+    attention = 0.5 * c.attention_saved_bytes * (model.q_dim + keys_and_values + model.v_dim)
+    divided = (attention + inner * run.active_ffn_dim) / run.tp
+    margin = 1.0 if run.is_compiled or run.software in ("tuned", "lean") else c.saved_margin_ratio
+    saved = margin * (norm * model.hidden_dim / hidden_divisor(run) + divided) * run.compute_bytes / 2.0
+    return (
+        saved
+        + eager_scores_bytes_per_token(run)
+        + bitsandbytes_inputs_bytes_per_token(run)
+        + adapter_saved_bytes_per_token(run)
+    )
 
 
 def eager_scores_bytes_per_token(run: Workload) -> float:
@@ -41,16 +44,15 @@ def eager_scores_bytes_per_token(run: Workload) -> float:
     if not run.is_eager_attention:
         return 0.0
     keys = run.longest_tokens / run.cp
-    return MEMORY.eager_score_bytes * run.model.num_heads * keys / run.tp * run.compute_bytes / 2.0
+    return run.constants.eager_score_bytes * run.model.num_heads * keys / run.tp * run.compute_bytes / 2.0
 
 
-def adapter_inputs_bytes_per_token(run: Workload) -> float:
-    """Inputs of adapted modules, kept for the adapter's gradient: cast one by one to fp32, or shared."""
-    if run.trains_base:
+def bitsandbytes_inputs_bytes_per_token(run: Workload) -> float:
+    """Inputs of the layer's matrices, which bitsandbytes keeps although they are frozen; versions differ."""
+    if not run.uses_bitsandbytes:
         return 0.0
-    if run.casts_adapter_inputs:
-        return MEMORY.adapter_cast_ratio * 4.0 * run.adapter.input_width / run.tp
-    return run.compute_bytes * run.adapter.distinct_input_width / run.tp
+    inputs = 2 * run.model.hidden_dim + run.model.v_dim + run.active_ffn_dim
+    return run.constants.bitsandbytes_input_ratio * run.compute_bytes * inputs / run.tp
 
 
 def checkpoint_bytes_per_token(run: Workload) -> float:
@@ -59,24 +61,43 @@ def checkpoint_bytes_per_token(run: Workload) -> float:
     return width * run.model.hidden_dim / hidden_divisor(run)
 
 
-def micro_batches_in_flight(run: Workload, *, is_first_stage: bool) -> int:
-    """Micro batches whose activations a pipeline stage holds at once (1F1B, arXiv 2104.04473, section 2.2)."""
-    return min(run.pp, run.accumulation) if is_first_stage else 1
+def micro_batches_in_flight(run: Workload, *, is_first_stage: bool) -> float:
+    """Micro batches whose activations a pipeline stage holds at once.
+
+    GPipe holds all; 1F1B one a stage (arXiv 2104.04473, section 2.2); interleaved stages
+    ``1 + (p - 1) / (p v)`` times as many (arXiv 2205.05198, section 4.2.3).
+    """
+    if run.pp == 1 or run.schedule == "sequential":
+        return 1.0
+    if run.schedule == "gpipe":
+        return float(run.accumulation)
+    if not is_first_stage:
+        return 1.0
+    held = float(min(run.pp, run.accumulation))
+    if run.schedule == "interleaved" and run.virtual_stages > 1:
+        return min(held * (1.0 + (run.pp - 1.0) / (run.pp * run.virtual_stages)), float(run.accumulation))
+    return held
+
+
+def kept_bytes_per_token(run: Workload) -> float:
+    """What checkpointing leaves of one layer's activations."""
+    if run.checkpointing == "none":
+        return layer_bytes_per_token(run)
+    if run.checkpointing == "offloaded":
+        return 0.0
+    if run.checkpointing == "full":
+        return checkpoint_bytes_per_token(run)
+    whole = layer_bytes_per_token(run)
+    kept = run.constants.selective_saved_ratio
+    if run.stated_recompute_ratio is not None:
+        kept = 1.0 - run.stated_recompute_ratio
+    return max(kept * whole, min(checkpoint_bytes_per_token(run), whole))
 
 
 def saved_bytes(run: Workload, *, is_first_stage: bool) -> float:
     """Bytes saved on one device at the end of the forward pass."""
     layers = run.stage_layers * micro_batches_in_flight(run, is_first_stage=is_first_stage)
-    whole = layer_bytes_per_token(run)
-    if run.checkpointing == "offloaded":
-        per_layer = 0.0
-    elif run.checkpointing == "full":
-        per_layer = checkpoint_bytes_per_token(run)
-    elif run.checkpointing == "selective":
-        per_layer = max(MEMORY.selective_saved_ratio * whole, checkpoint_bytes_per_token(run))
-    else:
-        per_layer = whole
-    return run.pass_tokens * layers * per_layer
+    return run.pass_tokens * layers * kept_bytes_per_token(run)
 
 
 def sharded_frozen_hidden_bytes(run: Workload) -> float:
@@ -88,4 +109,4 @@ def sharded_frozen_hidden_bytes(run: Workload) -> float:
         return 0.0
     layers = max(run.stage_layers - 2, 0)
     width = run.compute_bytes * run.model.hidden_dim / hidden_divisor(run)
-    return MEMORY.sharded_frozen_hidden_ratio * run.pass_tokens * width * layers
+    return run.constants.sharded_frozen_hidden_ratio * run.pass_tokens * width * layers

@@ -6,11 +6,12 @@ from planner.estimator.workload import Workload
 def stage_params(run: Workload, *, has_embeddings: bool, has_head: bool) -> tuple[float, float]:
     """Parameters of one device before ZeRO divides them: (linear layers, all others).
 
-    Tensor parallel divides matrices, expert parallel the experts, pipeline parallel the layers; norms are whole.
+    Tensor parallel divides matrices, expert parallel the routed experts, pipeline parallel the layers; norms are whole.
     """
     counts = run.params
     layers = run.stage_layers
-    linear = layers * (counts.attention_per_layer / run.tp + counts.mlp_per_layer / (run.tp * run.ep))
+    routed = counts.routed_experts_per_layer
+    linear = layers * (counts.attention_per_layer + counts.mlp_per_layer - routed + routed / run.ep) / run.tp
     others: float = layers * (counts.norms_per_layer + counts.router_per_layer)
     if has_embeddings:
         others += counts.embeddings / run.tp
@@ -32,14 +33,30 @@ def weights_bytes(run: Workload, *, has_embeddings: bool, has_head: bool) -> flo
         stored = (linear + others) * run.trained_bytes
     else:
         stored = linear * run.linear_bytes + others * run.other_bytes
-    if run.zero_stage == 3 and run.cpu_offload:
+    if run.zero_stage == 3 and run.is_offloaded:
         return 0.0
     return stored / divided_by_zero(run, 3)
 
 
-def adapter_bytes(run: Workload) -> float:
-    """Bytes of adapter weights on one device; 0 where the base itself is trained."""
-    return 0.0 if run.trains_base else trained_params(run) * run.trained_bytes / divided_by_zero(run, 3)
+def loading_bytes(run: Workload) -> float:
+    """Whole weights beside the shard, where each device reads the model before it is divided."""
+    if not run.loads_full_model:
+        return 0.0
+    whole = weights_bytes(run._replace(zero_stage=0), has_embeddings=True, has_head=True)
+    return run.constants.full_load_ratio * whole
+
+
+def frozen_copies_bytes(run: Workload, weights: float) -> float:
+    """Reference and reward models beside the trained one; in 16 bit where the trained one is held in fp32."""
+    if run.frozen_copies == 0:
+        return 0.0
+    width = min(run.compute_bytes / run.trained_bytes, 1.0) if run.trains_base else 1.0
+    return run.frozen_copies * weights * width
+
+
+def adapter_bytes(run: Workload, trained: float) -> float:
+    """Bytes of adapter weights on one device, ``trained`` in parameters; 0 where the base itself is trained."""
+    return 0.0 if run.trains_base else trained * run.trained_bytes / divided_by_zero(run, 3)
 
 
 def trained_params(run: Workload, *, has_embeddings: bool = True, has_head: bool = True) -> float:

@@ -1,29 +1,10 @@
-"""Time and volume of what devices send each other."""
+"""Volume and exposed time of what devices send each other."""
 
-from planner.estimator.constants import TIME
 from planner.estimator.memory.weights import stage_params, trained_params
+from planner.estimator.step_time.links import collective_bytes_per_s
+from planner.estimator.step_time.recompute import Repeated
+from planner.estimator.throughput_constants import ThroughputConstants
 from planner.estimator.workload import Workload
-
-
-def link_bytes_per_s(run: Workload) -> float:
-    """One-way rate between the devices of a node; data sheets add up both directions."""
-    both_ways = run.accelerator.link_bytes_per_s or TIME.default_link_bytes_per_s
-    return both_ways / 2.0
-
-
-def network_bytes_per_s(run: Workload) -> float:
-    """One-way rate of one device's share of the network between nodes."""
-    return run.inter_node_bytes_per_s or TIME.default_inter_node_bytes_per_s
-
-
-def collective_bytes_per_s(run: Workload, ranks: int) -> float:
-    """Rate of a ring over ``ranks`` devices: the node's link, or the whole node's network where the ring leaves it."""
-    inside = TIME.shard_link_ratio * link_bytes_per_s(run)
-    per_node = run.accelerator.accelerators_per_node
-    if ranks * run.tp <= per_node:
-        return inside
-    node_network = network_bytes_per_s(run) * per_node
-    return min(inside, TIME.shard_network_ratio * node_network)
 
 
 def gathered_bytes_per_pass(run: Workload) -> float:
@@ -55,14 +36,13 @@ def reduced_bytes_per_step(run: Workload) -> float:
     return 2.0 * once * (1.0 - 1.0 / ranks)
 
 
-def tensor_parallel_s(run: Workload, tokens: float) -> float:
-    """Seconds of the four all-reduces a layer of tensor parallelism that stay exposed, recompute adds two."""
+def tensor_parallel_bytes(run: Workload, tokens: float, again: Repeated) -> float:
+    """Bytes of the all-reduces of one pass: two a layer forward, two backward, two more where it is recomputed."""
     if run.tp == 1:
         return 0.0
-    reduces = 4.0 + 2.0 * run.recomputed_ratio
+    reduces = 4.0 + 2.0 * again.matmul_ratio
     volume = 2.0 * tokens * run.model.hidden_dim * run.compute_bytes * (1.0 - 1.0 / run.tp)
-    rate = collective_bytes_per_s(run, 1)
-    return TIME.tensor_parallel_exposed_ratio * reduces * run.stage_layers * volume / rate
+    return reduces * run.stage_layers * volume
 
 
 def context_parallel_bytes(run: Workload, tokens: float) -> float:
@@ -76,30 +56,88 @@ def expert_parallel_bytes(run: Workload, tokens: float) -> float:
     """Bytes of the two all-to-alls forward and two backward, for every expert a token is sent to."""
     if run.ep == 1:
         return 0.0
-    sent = tokens * (run.model.experts_per_token or 1) * run.model.hidden_dim * run.compute_bytes
-    return 4.0 * sent * run.stage_layers * (1.0 - 1.0 / run.ep)
+    model = run.model
+    layers = run.stage_layers * model.num_moe_layers / model.num_layers
+    sent = tokens * (model.experts_per_token or 1) * model.hidden_dim * run.compute_bytes
+    return 4.0 * sent * layers * (1.0 - 1.0 / run.ep)
 
 
-def exposed_s(transfer_s: float, compute_s: float) -> float:
+def pipeline_bytes(run: Workload, tokens: float) -> float:
+    """Bytes of one pass that go on to the next stage, and back as gradients, once for each part of the model."""
+    if run.pp == 1:
+        return 0.0
+    return 2.0 * tokens * run.model.hidden_dim * run.compute_bytes / run.tp * run.virtual_stages
+
+
+def exposed_s(transfer_s: float, compute_s: float, ratio: float) -> float:
     """Seconds of an overlapped transfer that the step waits for: a share, and all that exceeds the computation."""
-    ratio = TIME.exposed_ratio
     return ratio * transfer_s + max(0.0, (1.0 - ratio) * transfer_s - compute_s)
 
 
-def sharding_s(run: Workload, compute_s: float) -> float:
+def sharding_s(run: Workload, compute_s: float, c: ThroughputConstants) -> float:
     """Exposed seconds of gathers and reduces in one pass."""
     volume = gathered_bytes_per_pass(run) + reduced_bytes_per_pass(run)
-    return exposed_s(volume / collective_bytes_per_s(run, run.shards), compute_s) if volume else 0.0
+    if not volume:
+        return 0.0
+    return exposed_s(volume / collective_bytes_per_s(run, run.shards, run.tp * run.cp, c), compute_s, c.exposed_ratio)
 
 
-def ring_s(run: Workload, tokens: float, compute_s: float) -> float:
-    """Exposed seconds of context and expert parallel traffic in one pass."""
-    around = context_parallel_bytes(run, tokens) / collective_bytes_per_s(run, run.cp)
-    across = expert_parallel_bytes(run, tokens) / collective_bytes_per_s(run, run.ep)
-    return exposed_s(around, compute_s) + across
+def overlaps_tensor_parallel(run: Workload) -> bool:
+    """Where nothing is said, vendor-tuned software overlaps them with the products of a trained base."""
+    if run.tp_overlap is not None:
+        return run.tp_overlap
+    return run.software == "tuned" and run.trains_base
 
 
-def data_parallel_s(run: Workload, last_pass_s: float) -> float:
-    """Exposed seconds of the gradient all-reduce, once a step, hidden behind the last backward pass."""
+def tensor_parallel_s(run: Workload, tokens: float, again: Repeated, c: ThroughputConstants) -> float:
+    """Seconds of tensor parallel reductions that stay exposed."""
+    volume = tensor_parallel_bytes(run, tokens, again)
+    if not volume:
+        return 0.0
+    exposed = c.tensor_parallel_overlapped_ratio if overlaps_tensor_parallel(run) else c.tensor_parallel_exposed_ratio
+    return exposed * volume / collective_bytes_per_s(run, run.tp, 1, c)
+
+
+def context_parallel_s(run: Workload, tokens: float, compute_s: float, c: ThroughputConstants) -> float:
+    """Exposed seconds of the ring of keys and values in one pass."""
+    volume = context_parallel_bytes(run, tokens)
+    if not volume:
+        return 0.0
+    return exposed_s(volume / collective_bytes_per_s(run, run.cp, run.tp, c), compute_s, c.exposed_ratio)
+
+
+def expert_parallel_s(run: Workload, tokens: float, c: ThroughputConstants) -> float:
+    """Exposed seconds of sending tokens to their experts and back in one pass.
+
+    Every device sends on its own network share: an all-to-all is no ring.
+    """
+    volume = expert_parallel_bytes(run, tokens)
+    if not volume:
+        return 0.0
+    rate = collective_bytes_per_s(run, run.ep, max(run.tp, 1), c)
+    return c.expert_parallel_exposed_ratio * volume / rate
+
+
+def pipeline_s(run: Workload, tokens: float, c: ThroughputConstants) -> float:
+    """Seconds of one pass that a stage waits for its neighbours' hidden states, unhidden as the passes alternate."""
+    volume = pipeline_bytes(run, tokens)
+    if not volume:
+        return 0.0
+    return c.exposed_ratio * volume / collective_bytes_per_s(run, run.pp, run.tp * run.cp * run.data_parallel, c)
+
+
+def data_parallel_s(run: Workload, last_pass_s: float, c: ThroughputConstants) -> float:
+    """Exposed seconds of the gradient all-reduce, once a step, hidden in part behind the last backward pass.
+
+    Where only optimizer states are divided, each rank in turn sends its stepped weights to the ranks that share them;
+    vendor-tuned software hides that behind the next forward pass.
+    """
     volume = reduced_bytes_per_step(run)
-    return exposed_s(volume / collective_bytes_per_s(run, run.data_parallel), last_pass_s) if volume else 0.0
+    if not volume:
+        return 0.0
+    inner = run.tp * run.cp
+    transfer_s = volume / collective_bytes_per_s(run, run.data_parallel, inner, c)
+    seconds = exposed_s(transfer_s, last_pass_s, c.data_parallel_exposed_ratio)
+    if run.zero_stage == 1 and run.software != "tuned":
+        seconds += c.step_latency_s * (run.shards - 1)
+    return seconds

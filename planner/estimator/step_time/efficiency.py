@@ -2,64 +2,71 @@
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
 
 from planner.domain.accelerator import Accelerator, Dtype
-from planner.estimator.constants import TIME
-from planner.estimator.software import SoftwareClass
+from planner.estimator.throughput_constants import Table, ThroughputConstants
 
-
-class FamilyEfficiency(NamedTuple):
-    """Shares of the dense peak for large shapes."""
-
-    matmul_16bit: float
-    matmul_fp8: float
-    flash_attention: float
-    """Of the 16-bit peak, for the attention kernel of stock software."""
-    tuned_attention: float
-    """The same for the vendor's kernels."""
-    reference_tdp_w: float | None
-    """Power limit at which the shares were measured."""
-
-
-FAMILIES: dict[str, FamilyEfficiency] = {
-    "a100": FamilyEfficiency(0.88, 0.88, 0.37, 0.45, 400.0),
-    "a800": FamilyEfficiency(0.88, 0.88, 0.37, 0.45, 400.0),
-    "h100": FamilyEfficiency(0.78, 0.60, 0.195, 0.53, 700.0),
-    "h200": FamilyEfficiency(0.78, 0.60, 0.195, 0.53, 700.0),
-    "b200": FamilyEfficiency(0.64, 0.49, 0.09, 0.53, 1000.0),
-    "b300": FamilyEfficiency(0.64, 0.49, 0.09, 0.53, 1000.0),
-    "gb200": FamilyEfficiency(0.64, 0.49, 0.09, 0.53, 1200.0),
-    "gb300": FamilyEfficiency(0.64, 0.49, 0.09, 0.53, 1400.0),
-    "mi300x": FamilyEfficiency(0.48, 0.36, 0.10, 0.40, 750.0),
-    "mi325x": FamilyEfficiency(0.48, 0.36, 0.10, 0.40, 750.0),
-    "mi350x": FamilyEfficiency(0.48, 0.36, 0.10, 0.40, 1000.0),
-    "mi355x": FamilyEfficiency(0.48, 0.36, 0.10, 0.40, 1000.0),
-    "l40s": FamilyEfficiency(0.85, 0.65, 0.40, 0.45, 350.0),
+FAMILY: dict[str, str] = {
+    "a800": "a100",
+    "h200": "h100",
+    "h20": "h100",
+    "b300": "b200",
+    "gb200": "b200",
+    "gb300": "b200",
+    "mi325x": "mi300x",
+    "mi350x": "mi300x",
+    "mi355x": "mi300x",
+    "l4": "l40s",
+    "rtx3090": "rtx4090",
+    "rtx4070ti": "rtx4090",
+    "rtx6000": "l40s",
+    "trn2": "trn1",
 }
-"""Fitted on published runs; B300, GB200, MI350 and the L40S's attention are taken from the nearest family measured."""
+"""Part of a catalog name before the first dash -> the family measured that has the same matrix units."""
 
-BY_KIND: dict[str, FamilyEfficiency] = {
-    "gpu": FamilyEfficiency(0.70, 0.60, 0.35, 0.45, None),
-    "tpu": FamilyEfficiency(0.65, 0.55, 0.35, 0.45, None),
-    "npu": FamilyEfficiency(0.55, 0.45, 0.30, 0.35, None),
-    "cpu": FamilyEfficiency(0.80, 0.80, 0.35, 0.35, None),
+REFERENCE_TDP_W: dict[str, float] = {
+    "a100": 400.0,
+    "a800": 400.0,
+    "h100": 700.0,
+    "h200": 700.0,
+    "b200": 1000.0,
+    "b300": 1000.0,
+    "gb200": 1000.0,
+    "gb300": 1000.0,
+    "mi300x": 750.0,
+    "mi325x": 750.0,
+    "mi350x": 1000.0,
+    "mi355x": 1400.0,
+    "l40s": 350.0,
 }
-"""For families without a measurement: assumed; CPU: measured on small runs on one core."""
+"""Power limit that the measured shares belong to."""
 
 
 @lru_cache(maxsize=1024)
-def family_efficiency(slug: str, kind: str) -> FamilyEfficiency:
-    """Of the family that a catalog name starts with, else of the kind of accelerator."""
-    return FAMILIES.get(slug.split("-", maxsplit=1)[0], BY_KIND[kind])
+def family_of(slug: str) -> str:
+    """The family whose measurements hold for a catalog name."""
+    first = slug.split("-", maxsplit=1)[0]
+    return FAMILY.get(first, first)
 
 
-def power_ratio(tdp_w: float | None, reference_tdp_w: float | None) -> float:
+@lru_cache(maxsize=1024)
+def reference_tdp_w(slug: str) -> float | None:
+    return REFERENCE_TDP_W.get(slug.split("-", maxsplit=1)[0])
+
+
+def share_of(table: Table, accelerator: Accelerator) -> float:
+    """The entry of the accelerator's family, else of its kind."""
+    family = family_of(accelerator.slug)
+    return table[family] if family in table else table[accelerator.kind]
+
+
+def power_ratio(accelerator: Accelerator, c: ThroughputConstants) -> float:
     """Clocks follow the power limit: (limit / reference) to a fitted power, within half and one and a half."""
-    if tdp_w is None or reference_tdp_w is None:
+    reference = reference_tdp_w(accelerator.slug)
+    if accelerator.tdp_w is None or reference is None:
         return 1.0
-    within: float = min(max(tdp_w / reference_tdp_w, 0.5), 1.5)
-    return math.pow(within, TIME.power_exponent)
+    within: float = min(max(accelerator.tdp_w / reference, 0.5), 1.5)
+    return math.pow(within, c.power_exponent)
 
 
 WIDER: dict[Dtype, tuple[Dtype, ...]] = {
@@ -73,25 +80,49 @@ WIDER: dict[Dtype, tuple[Dtype, ...]] = {
 """What a dtype runs in, best first, where the accelerator has no units for it."""
 
 
-def peak_flop_per_s(accelerator: Accelerator, dtype: Dtype) -> float:
-    """Dense peak at ``dtype``; where that is not supported, the peak of the next wider dtype that is."""
+def supported_dtype(accelerator: Accelerator, dtype: Dtype) -> Dtype:
+    """``dtype``, or the next wider one that the accelerator has units for."""
     for candidate in WIDER[dtype]:
         if candidate in accelerator.peak_flop_per_s:
-            return accelerator.peak_flop_per_s[candidate]
-    return max(accelerator.peak_flop_per_s.values())
+            return candidate
+    return next(iter(accelerator.peak_flop_per_s))
 
 
-def matmul_flop_per_s(accelerator: Accelerator, dtype: Dtype) -> float:
+def peak_flop_per_s(accelerator: Accelerator, dtype: Dtype) -> float:
+    """Dense peak at ``dtype``; where that is not supported, the peak of the next wider dtype that is."""
+    return accelerator.peak_flop_per_s[supported_dtype(accelerator, dtype)]
+
+
+def matmul_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConstants) -> float:
     """Rate of large matrix products."""
-    family = family_efficiency(accelerator.slug, accelerator.kind)
-    share = family.matmul_fp8 if dtype in ("fp8", "fp4") else family.matmul_16bit
-    return peak_flop_per_s(accelerator, dtype) * share * power_ratio(accelerator.tdp_w, family.reference_tdp_w)
+    runs_in = supported_dtype(accelerator, dtype)
+    power = power_ratio(accelerator, c)
+    if runs_in == "fp32" and accelerator.kind == "gpu":
+        return accelerator.peak_flop_per_s[runs_in] * c.fp32_matmul_ratio * min(power, 1.0)
+    share = share_of(c.matmul_ratio, accelerator)
+    if accelerator.kind != "cpu":
+        share *= c.matmul_scale_ratio
+    if runs_in in ("fp8", "fp4"):
+        share *= share_of(c.fp8_matmul_ratio, accelerator) * c.fp8_scale_ratio
+    if runs_in == "fp4":
+        share *= c.fp4_matmul_ratio
+    return accelerator.peak_flop_per_s[runs_in] * share * power
 
 
-def attention_flop_per_s(accelerator: Accelerator, dtype: Dtype, software: SoftwareClass | None) -> float:
-    """Rate of fused attention; scores are computed in 16 bit (32 for fp32) whatever the matrices use."""
-    family = family_efficiency(accelerator.slug, accelerator.kind)
-    share = family.tuned_attention if software == "tuned" else family.flash_attention
-    peak = peak_flop_per_s(accelerator, "bf16" if dtype in ("fp8", "fp4") else dtype)
-    rate = peak * share * power_ratio(accelerator.tdp_w, family.reference_tdp_w)
-    return rate * TIME.fp8_attention_ratio if software == "tuned" and dtype in ("fp8", "fp4") else rate
+A100_PEAK_FLOP_PER_S = 312e12
+"""16-bit peak of the card on which the attention kernels of open code were first tuned."""
+
+
+def flash_attention_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConstants) -> float:
+    """Rate of the kernels of open code: they follow a peak above an A100's only in part."""
+    peak = peak_flop_per_s(accelerator, dtype)
+    beyond = math.pow(max(peak / A100_PEAK_FLOP_PER_S, 1.0), c.flash_attention_exponent)
+    share = c.flash_attention_ratio * c.flash_attention_vendor_ratio.get(accelerator.vendor, 1.0)
+    return min(peak, A100_PEAK_FLOP_PER_S) * beyond * share * power_ratio(accelerator, c)
+
+
+def tuned_attention_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConstants) -> float:
+    """Rate of the vendor's own kernels, a share of the peak."""
+    table = c.tuned_attention_ratio
+    share = table.get(accelerator.vendor, table["other"])
+    return peak_flop_per_s(accelerator, dtype) * share * power_ratio(accelerator, c)

@@ -1,26 +1,32 @@
 """Time the host needs to launch operations."""
 
-from planner.estimator.constants import TIME
+from planner.estimator.step_time.adapters import adapted_modules, mechanism
+from planner.estimator.step_time.memory_bound import kernel_class
+from planner.estimator.step_time.recompute import Repeated
+from planner.estimator.throughput_constants import ThroughputConstants
 from planner.estimator.workload import Workload
 
 
-def pass_operations(run: Workload) -> float:
+def pass_operations(run: Workload, again: Repeated, c: ThroughputConstants) -> float:
     """Operations of forward, backward and recompute in one pass."""
     experts = (run.model.num_experts or 0) / run.ep
-    forward = TIME.ops_per_layer + 6.0 * experts + TIME.ops_per_adapter * run.adapter.modules_per_layer
-    return run.stage_layers * forward * (3.0 + run.recomputed_ratio)
+    adapters = adapted_modules(run) * mechanism(run.adapter_kind).kernels
+    forward = c.ops_per_layer + c.ops_per_expert * experts + c.ops_per_adapter * adapters
+    return run.stage_layers * forward * (3.0 + again.pointwise_ratio)
 
 
-def step_operations(run: Workload) -> float:
+def step_operations(run: Workload, c: ThroughputConstants) -> float:
     """Operations of the optimizer step."""
     tensors_per_layer = 2.0 * run.adapter.modules_per_layer
     if run.trains_base:
         matrices = 3.0 if run.model.gated_mlp else 2.0
         tensors_per_layer = 4.0 + matrices * (run.model.num_experts or 1) + run.model.num_norms_per_layer
-    return TIME.ops_per_optimizer_tensor * tensors_per_layer * run.stage_layers
+    return c.ops_per_optimizer_tensor * tensors_per_layer * run.stage_layers
 
 
-def launch_s(run: Workload, operations: float) -> float:
-    """Seconds to launch that many operations; compiled and tuned software launches a third of them."""
-    each = TIME.launch_cpu_s if run.accelerator.kind == "cpu" else TIME.launch_s
-    return operations * each * (1.0 / 3.0 if run.software in ("compiled", "tuned") else 1.0)
+def launch_s(run: Workload, operations: float, c: ThroughputConstants) -> float:
+    """Seconds to launch that many operations; compiled and tuned software launches a part of them."""
+    if run.accelerator.kind == "cpu":
+        return operations * c.launch_cpu_s
+    kind = kernel_class(run)
+    return operations * c.launch_s * c.launch_class_ratio["stock" if kind == "stock_fused" else kind]

@@ -1,64 +1,58 @@
-"""Time of operations that wait for memory: norms, activations, residuals, logits, adapters, dequantisation."""
+"""Time of operations that wait for memory: norms, activations, residuals, logits, dequantisation."""
 
-from planner.domain.run_config import LossKernel
-from planner.estimator.constants import TIME
-from planner.estimator.software import SoftwareClass
+from planner.estimator.step_time.recompute import Repeated
+from planner.estimator.throughput_constants import ThroughputConstants
 from planner.estimator.workload import Workload
 
-POINTWISE_RATIO: dict[SoftwareClass, float] = {"lean": 0.8, "stock": 2.0, "compiled": 0.65, "tuned": 0.37}
-STOCK_FUSED_RATIO = 0.75
-UNKNOWN_RATIO = 1.0
-"""Traffic of pointwise operations against hand-written code, fitted on published runs; unknown: between the classes."""
-
-LOGITS_TRAFFIC_BYTES: dict[LossKernel, float] = {
-    "full_logits": TIME.full_logits_traffic_bytes,
-    "fused_ce": TIME.fused_ce_traffic_bytes,
-    "chunked_ce": TIME.full_logits_traffic_bytes,
-    "fused_linear_ce": TIME.fused_linear_traffic_bytes,
-}
+RESIDUAL_RATIO = 0.5
+"""Of the work on the hidden width, what norms and residuals do outside the matrices."""
 
 
-def _bandwidth(run: Workload) -> float:
-    return TIME.bandwidth_ratio * run.accelerator.memory_bandwidth_bytes_per_s
+def bandwidth(run: Workload, c: ThroughputConstants) -> float:
+    """Bytes per second that streaming kernels reach."""
+    return c.bandwidth_ratio * run.accelerator.memory_bandwidth_bytes_per_s
 
 
-def pointwise_ratio(run: Workload) -> float:
-    """How much the software's pointwise kernels move, relative to hand-written model code."""
-    if run.accelerator.kind == "cpu":
-        return TIME.pointwise_cpu_ratio
+def kernel_class(run: Workload) -> str:
+    """The row of the table of pointwise traffic: by software, compiler, and fused kernels under stock software."""
+    if run.software == "tuned":
+        return "tuned"
+    if run.is_compiled:
+        return "compiled"
     if run.software is None:
-        return UNKNOWN_RATIO
-    if run.software == "stock" and run.loss in ("fused_ce", "fused_linear_ce"):
-        return STOCK_FUSED_RATIO
-    return POINTWISE_RATIO[run.software]
+        return "unknown"
+    if run.software == "stock" and run.has_fused_kernels:
+        return "stock_fused"
+    return run.software
 
 
-def pointwise_s(run: Workload, tokens: float) -> float:
-    """Seconds of norms, rotary embeddings, activations and residuals in one pass of one device."""
-    c, model = TIME, run.model
-    experts = model.experts_per_token or 1
-    elements = c.pointwise_hidden_elements * model.hidden_dim + c.pointwise_ffn_elements * model.ffn_dim * experts
-    forward = tokens * run.stage_layers * elements / run.tp * run.compute_bytes * pointwise_ratio(run)
-    return forward * (1.0 + c.pointwise_backward_ratio + run.recomputed_ratio) / _bandwidth(run)
+def pointwise_s(run: Workload, tokens: float, again: Repeated, c: ThroughputConstants) -> float:
+    """Seconds of norms, rotary embeddings, activations and residuals in one pass of one device.
+
+    Tensor parallelism divides the residual's part only under sequence parallelism (arXiv 2205.05198, section 4.2).
+    """
+    ratio = c.pointwise_cpu_ratio
+    if run.accelerator.kind != "cpu":
+        ratio = c.pointwise_scale_ratio * c.pointwise_ratio[kernel_class(run)]
+    hidden = c.pointwise_hidden_elements * run.model.hidden_dim
+    elements = hidden + c.pointwise_ffn_elements * run.active_ffn_dim
+    if run.compute_dtype in ("fp8", "fp4"):
+        elements += c.fp8_cast_elements * (run.model.hidden_dim + run.active_ffn_dim)
+    if not run.sequence_parallel:
+        elements += RESIDUAL_RATIO * hidden * (run.tp - 1.0)
+    forward = tokens * run.stage_layers * elements / run.tp * run.compute_bytes * ratio
+    return forward * (1.0 + c.pointwise_backward_ratio + again.pointwise_ratio) / bandwidth(run, c)
 
 
-def logits_s(run: Workload, tokens: float) -> float:
+def logits_s(run: Workload, tokens: float, c: ThroughputConstants) -> float:
     """Seconds of the loss in one pass, the head's matrix product left out."""
     entries = tokens * run.model.vocab_size / run.tp / run.pp
-    return entries * LOGITS_TRAFFIC_BYTES[run.loss] / _bandwidth(run)
+    return entries * c.logits_traffic_bytes[run.loss] / bandwidth(run, c)
 
 
-def adapter_s(run: Workload, tokens: float) -> float:
-    """Seconds of the adapters' small products and casts in one pass: bound by memory, not by FLOP."""
-    width = run.adapter.input_width + run.adapter.output_width
-    passes = 2.0 + run.recomputed_ratio
-    moved = TIME.adapter_traffic_ratio * run.compute_bytes / 2.0 * width * tokens * run.stage_layers / run.tp
-    return passes * moved / _bandwidth(run)
-
-
-def dequantisation_s(run: Workload) -> float:
+def dequantisation_s(run: Workload, again: Repeated, c: ThroughputConstants) -> float:
     """Seconds to unpack a 4-bit or int8 base in one pass: each weight once forward, backward and recomputed."""
     if not run.is_blockwise:
         return 0.0
     weights = run.stage_layers * run.params.linear_per_layer / (run.tp * run.ep)
-    return (2.0 + run.recomputed_ratio) * weights * TIME.dequantisation_traffic_bytes / _bandwidth(run)
+    return (2.0 + again.matmul_ratio) * weights * c.dequantisation_traffic_bytes / bandwidth(run, c)

@@ -1,0 +1,59 @@
+"""The scores of a backtest as tables for a terminal."""
+
+from rich.table import Table
+
+from planner.calibration.table_scores import GROUPINGS, TableScore, TableSummary
+from planner.report.terminal_tables import plain
+
+RESOURCE_NAMES = {
+    "peak_allocated_bytes": "peak allocated",
+    "peak_reserved_bytes": "peak reserved",
+    "peak_device_bytes": "peak device",
+    "tokens_per_s_per_accelerator": "tokens/s",
+}
+GROUPS_SHOWN = 12
+REASONS_SHOWN = 8
+
+
+def scores_table(summary: TableSummary) -> Table:
+    """One line a resource and group; of many groups those with most measured rows."""
+    table = Table("resource", "by", "group", "measured", "predicted", "median", "p90", "in p10-p90", title="errors")
+    for column in table.columns[3:]:
+        column.justify = "right"
+    for by in GROUPINGS:
+        for resource, name in RESOURCE_NAMES.items():
+            found = [score for score in summary.scores if score.by == by and score.resource == resource]
+            for score in found[:GROUPS_SHOWN]:
+                table.add_row(name, by, plain(score.group), *_cells(score))
+            if len(found) > GROUPS_SHOWN:
+                table.add_row(name, by, f"... and {len(found) - GROUPS_SHOWN} more (--json lists all)")
+    return table
+
+
+def errors_table(summary: TableSummary) -> Table:
+    """Why rows, or one kind of their figures, could not be predicted."""
+    table = Table("rows", "not predicted because")
+    reasons = list(summary.errors.items())
+    for reason, count in reasons[:REASONS_SHOWN]:
+        table.add_row(f"{count:,}", plain(reason[:160]))
+    if len(reasons) > REASONS_SHOWN:
+        table.add_row(f"{sum(n for _, n in reasons[REASONS_SHOWN:]):,}", "other reasons: column error of the file")
+    return table
+
+
+def fits_line(summary: TableSummary) -> str:
+    """How well runs out of memory were foreseen."""
+    fits = summary.fits
+    if not fits.num_out_of_memory:
+        return "no row is known to have run out of memory"
+    return (
+        f"out of memory: {fits.num_found} of {fits.num_out_of_memory} foreseen, {fits.num_false_alarms} false alarms "
+        f"among {fits.num_called - fits.num_out_of_memory} runs that went well"
+    )
+
+
+def _cells(score: TableScore) -> tuple[str, ...]:
+    counts = (f"{score.num_measured:,}", f"{score.num_predicted:,}")
+    if score.median_ape is None or score.p90_ape is None or score.coverage_80 is None:
+        return (*counts, "", "", "")
+    return (*counts, f"{score.median_ape:.1%}", f"{score.p90_ape:.1%}", f"{score.coverage_80:.0%}")
