@@ -1,7 +1,9 @@
 """Flow: past runs of every source into the warehouse, understood as training runs."""
 
+import time
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import flow
@@ -12,30 +14,58 @@ from flows.log import log
 from planner.domain.programme import Source
 from planner.domain.tracking_uri import redact_uri
 from planner.gate.decision import GateDecision
-from planner.sources.reader import matching, open_reader
+from planner.sources.in_parallel import in_parallel
+from planner.sources.reader import Seen, matching, open_reader
 from planner.warehouse.connection import Warehouse, connect
 from planner.warehouse.facts import understand
 from planner.warehouse.inbox import Collected, collect_inbox
-from planner.warehouse.landing import Landed, land, open_run_ids, set_watermark, watermark
+from planner.warehouse.ingest_state import (
+    deleted_run_ids,
+    known_run_ids,
+    open_run_ids,
+    read_whole_at,
+    set_watermark,
+    watermark,
+)
+from planner.warehouse.landing import Landed, land
 
-LOOK_BACK_MS = 7 * 24 * 3600 * 1000
+DAY_MS = 24 * 3600 * 1000
+LOOK_BACK_MS = 7 * DAY_MS
 """Metrics and tags may arrive this long after a run's end."""
+READ_WHOLE_EVERY_MS = 28 * DAY_MS
+"""Then a source is read whole, and what changed unseen (a late tag, a run that was moved in) is found."""
 
 
 @io_task
 def land_store(db: Warehouse, tracking_uri: str, patterns: tuple[str, ...]) -> Landed:
+    """New and changed runs of one store."""
+    return sync_store(db, tracking_uri, patterns, now_ms=int(time.time() * 1000))
+
+
+def sync_store(db: Warehouse, tracking_uri: str, patterns: tuple[str, ...], *, now_ms: int) -> Landed:
     """New and changed runs of one store; the watermark moves only after all of them are in."""
     with closing(open_reader(tracking_uri)) as reader:
+        source = reader.source
         if not matching(experiments := reader.experiments(), patterns):
             names = ", ".join(sorted(experiment.name for experiment in experiments)[:20])
-            log.warning(f"{reader.source}: no experiment matches {', '.join(patterns)}; it has {names}")
-        seen = watermark(db, reader.source, patterns)
-        since = None if seen is None else seen - LOOK_BACK_MS
-        batches = reader.read(patterns, ended_since_ms=since, also_run_ids=open_run_ids(db, reader.source))
-        landed = land(db, reader.source, batches)
+            log.warning(f"{source}: no experiment matches {', '.join(patterns)}; it has {names}")
+        newest = watermark(db, source, patterns)
+        is_due = now_ms - read_whole_at(db, source) >= READ_WHOLE_EVERY_MS
+        seen = None
+        if newest is not None and not is_due:
+            seen = Seen(
+                ended_since_ms=newest - LOOK_BACK_MS,
+                known=known_run_ids(db, source),
+                open=open_run_ids(db, source),
+                deleted=deleted_run_ids(db, source),
+            )
+        landed = land(db, source, in_parallel([reader.read(patterns, seen)]))
     if landed.newest_end_ms is not None:
-        set_watermark(db, reader.source, patterns, landed.newest_end_ms)
-    log.info(f"{reader.source}: {landed.num_read} runs read, {landed.num_changed} new or changed")
+        whole = now_ms if seen is None else None
+        set_watermark(db, source, patterns, landed.newest_end_ms, read_whole_ms=whole)
+    log.info(f"{source}: {landed.num_read} runs read, {landed.num_changed} new or changed")
+    if landed.num_quarantined:
+        log.warning(f"{source}: {landed.num_quarantined} runs cannot be landed; table quarantined_runs says why")
     return landed
 
 
@@ -63,6 +93,6 @@ def ingest_runs(config_path: Path) -> int:
     with connect(context.settings.warehouse_path) as db:
         for tracking_uri, patterns in _stores(context.programme.sources):
             land_store(db, tracking_uri, patterns)
-        understand(db, context.catalog, context.programme)
+        understand(db, context.catalog, context.programme, now=datetime.now(UTC))
         land_gate_decisions(db, context)
         return int(db.execute("select count(*) from training_runs")[0][0])

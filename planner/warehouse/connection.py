@@ -5,7 +5,7 @@ and DuckDB complains about every object of its own that is alive then.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,11 +46,19 @@ class Warehouse:
 
     def insert(self, statement: str, batch: Any) -> int:
         """Runs an insert whose query reads from ``batch``, an Arrow table; the number of rows written."""
-        self._connection.register("batch", batch)
-        try:
+        with self.shown({"batch": batch}):
             return int(self._connection.execute(statement).fetchall()[0][0])
+
+    @contextmanager
+    def shown(self, tables: Mapping[str, Any]) -> Iterator[None]:
+        """Arrow tables that statements can read by name meanwhile."""
+        for name, table in tables.items():
+            self._connection.register(name, table)
+        try:
+            yield
         finally:
-            self._connection.unregister("batch")
+            for name in tables:
+                self._connection.unregister(name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

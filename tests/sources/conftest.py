@@ -1,12 +1,48 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
+from planner.domain.raw_batch import RawBatch
+from planner.domain.raw_run import RawInput, RawMetric, RawModel, RawRun
+from planner.sources.reader import RunReader, Seen
+
 Fill = Callable[[MlflowClient], dict[str, str]]
+ReadRuns = Callable[..., list[RawRun]]
+
+
+@pytest.fixture(scope="session")
+def read_runs() -> ReadRuns:
+    """All runs of a reader as rows, each sequence sorted."""
+
+    def read(reader: RunReader, seen: Seen | None = None, patterns: tuple[str, ...] = ("*",)) -> list[RawRun]:
+        return sorted((run for batch in reader.read(patterns, seen) for run in _runs(batch)), key=lambda r: r.run_id)
+
+    return read
+
+
+def _runs(batch: RawBatch) -> list[RawRun]:
+    rows = {name: [tuple(row.values()) for row in table.to_pylist()] for name, table in batch.items()}
+
+    def of(table: str, run_id: str) -> list[tuple[Any, ...]]:
+        return sorted((row[1:] for row in rows[table] if row[0] == run_id), key=repr)
+
+    return [
+        RawRun(
+            *head,
+            dict(of("raw_params", head[0])),
+            dict(of("raw_tags", head[0])),
+            tuple(RawMetric(*row) for row in of("raw_metrics", head[0])),
+            tuple(RawMetric(*row) for row in of("raw_system_samples", head[0])),
+            tuple(RawInput(*row) for row in of("raw_inputs", head[0])),
+            tuple(RawModel(*row) for row in of("raw_models", head[0])),
+        )
+        for head in rows["raw_runs"]
+    ]
 
 
 @pytest.fixture(scope="session")

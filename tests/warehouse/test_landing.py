@@ -1,9 +1,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawInput, RawMetric, RawRun
 from planner.warehouse.connection import Warehouse
-from planner.warehouse.landing import Landed, land, open_run_ids, set_watermark, watermark
+from planner.warehouse.landing import Landed, land
 
 MakeRun = Callable[..., RawRun]
 Dump = Callable[[Warehouse], dict[str, list[tuple[Any, ...]]]]
@@ -11,7 +12,7 @@ SOURCE = "sqlite:///mlflow.db"
 
 
 def test_landing_twice_changes_nothing(db: Warehouse, make_run: MakeRun, dump: Dump) -> None:
-    batches = [[make_run(1), make_run(2)], [make_run(3)]]
+    batches = [as_batch([make_run(1), make_run(2)]), as_batch([make_run(3)])]
     assert land(db, SOURCE, batches) == Landed(3, 3, 1_780_000_003_500)
     first = dump(db)
     assert land(db, SOURCE, batches).num_changed == 0
@@ -25,11 +26,11 @@ def test_landing_twice_changes_nothing(db: Warehouse, make_run: MakeRun, dump: D
 
 
 def test_a_run_that_changed_replaces_all_its_rows_and_no_others(db: Warehouse, make_run: MakeRun) -> None:
-    land(db, SOURCE, [[make_run(1, status="RUNNING", end_ms=None), make_run(2)]])
+    land(db, SOURCE, [as_batch([make_run(1, status="RUNNING", end_ms=None), make_run(2)])])
     changed = make_run(
         1, params={"lr": "1"}, tags={}, inputs=(RawInput("corpus", "d", "local", None, "{}", "training"),)
     )
-    assert land(db, SOURCE, [[changed, make_run(2)]]).num_changed == 1
+    assert land(db, SOURCE, [as_batch([changed, make_run(2)])]).num_changed == 1
     assert db.execute("select run_id, key from raw_params order by run_id") == [
         (make_run(1).run_id, "lr"),
         (make_run(2).run_id, "optim"),
@@ -39,8 +40,8 @@ def test_a_run_that_changed_replaces_all_its_rows_and_no_others(db: Warehouse, m
 
 
 def test_equal_ids_of_two_sources_are_two_runs(db: Warehouse, make_run: MakeRun) -> None:
-    land(db, SOURCE, [[make_run(1)]])
-    land(db, "http://host", [[make_run(1, status="FAILED")]])
+    land(db, SOURCE, [as_batch([make_run(1)])])
+    land(db, "http://host", [as_batch([make_run(1, status="FAILED")])])
     assert db.execute("select source, status from raw_runs order by source") == [
         ("http://host", "FAILED"),
         (SOURCE, "FINISHED"),
@@ -48,8 +49,8 @@ def test_equal_ids_of_two_sources_are_two_runs(db: Warehouse, make_run: MakeRun)
 
 
 def test_a_deleted_run_stays_and_is_marked(db: Warehouse, make_run: MakeRun) -> None:
-    land(db, SOURCE, [[make_run(1)]])
-    land(db, SOURCE, [[make_run(1, lifecycle_stage="deleted")]])
+    land(db, SOURCE, [as_batch([make_run(1)])])
+    land(db, SOURCE, [as_batch([make_run(1, lifecycle_stage="deleted")])])
     assert db.execute("select lifecycle_stage from raw_runs") == [("deleted",)]
 
 
@@ -58,40 +59,12 @@ def test_strange_values_land_as_they_are(db: Warehouse, make_run: MakeRun) -> No
     run = make_run(
         1, params=params, start_ms=-5, end_ms=-(2**62), metrics=(RawMetric("loss", None, -3, -1),), run_name=""
     )
-    land(db, SOURCE, [[run]])
+    land(db, SOURCE, [as_batch([run])])
     assert dict(db.execute("select key, value from raw_params")) == params
     assert db.execute("select start_ms, end_ms from raw_runs") == [(-5, -(2**62))]
     assert db.execute("select value, step, timestamp_ms from raw_metrics") == [(None, -3, -1)]
 
 
 def test_a_run_that_ends_in_the_future_does_not_move_the_next_watermark(db: Warehouse, make_run: MakeRun) -> None:
-    landed = land(db, SOURCE, [[make_run(1), make_run(2, end_ms=9_999_999_999_999)]])
+    landed = land(db, SOURCE, [as_batch([make_run(1), make_run(2, end_ms=9_999_999_999_999)])])
     assert landed.newest_end_ms == make_run(1).end_ms
-
-
-def test_a_source_without_runs_has_no_watermark(db: Warehouse) -> None:
-    assert land(db, SOURCE, []) == Landed(0, 0, None)
-    assert watermark(db, SOURCE, ["*"]) is None
-
-
-def test_a_watermark_holds_for_its_patterns_alone_and_never_goes_back(db: Warehouse) -> None:
-    set_watermark(db, SOURCE, ["b*", "a*"], 1000)
-    set_watermark(db, SOURCE, ["a*", "b*"], 900)
-    assert watermark(db, SOURCE, ["a*", "b*"]) == 1000
-    assert watermark(db, SOURCE, ["*"]) is None
-    set_watermark(db, SOURCE, ["*"], 500)
-    assert watermark(db, SOURCE, ["*"]) == 500
-    assert watermark(db, SOURCE, ["a*", "b*"]) is None
-
-
-def test_runs_that_may_still_change_are_looked_at_again(db: Warehouse, make_run: MakeRun) -> None:
-    runs = [
-        make_run(1),
-        make_run(2, status="RUNNING", end_ms=None),
-        make_run(3, status="FINISHED", end_ms=None),
-        make_run(4, lifecycle_stage="deleted"),
-        make_run(5, status="KILLED"),
-    ]
-    land(db, SOURCE, [runs])
-    assert open_run_ids(db, SOURCE) == {runs[1].run_id, runs[2].run_id, runs[3].run_id}
-    assert open_run_ids(db, "elsewhere") == frozenset()
