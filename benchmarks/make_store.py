@@ -138,7 +138,8 @@ def _trainer_metrics(rng: random.Random, duration_s: float) -> dict[str, float]:
 
 def _write_sqlite(tracking_uri: str, batches: Iterator[Tables]) -> None:
     connection = sqlite3.connect(tracking_uri.removeprefix("sqlite:///"))
-    connection.execute("pragma synchronous = off")
+    for pragma in ("synchronous = off", "journal_mode = off", "cache_size = -4000000"):
+        connection.execute(f"pragma {pragma}")
     for tables in batches:
         for table, rows in tables.items():
             marks = ", ".join("?" * len(rows[0]))

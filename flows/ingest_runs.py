@@ -12,6 +12,7 @@ from flows.context import Context, open_context
 from flows.io_task import io_task
 from flows.log import log
 from planner.domain.programme import Source
+from planner.domain.raw_run import RawArtifact
 from planner.domain.tracking_uri import redact_uri
 from planner.gate.decision import GateDecision
 from planner.sources.in_parallel import in_parallel
@@ -28,6 +29,7 @@ from planner.warehouse.ingest_state import (
     watermark,
 )
 from planner.warehouse.landing import Landed, land
+from planner.warehouse.landing_artifacts import land_artifacts, runs_without_artifacts
 
 DAY_MS = 24 * 3600 * 1000
 LOOK_BACK_MS = 7 * DAY_MS
@@ -70,6 +72,20 @@ def sync_store(db: Warehouse, tracking_uri: str, patterns: tuple[str, ...], *, n
 
 
 @io_task
+def land_files(db: Warehouse, tracking_uri: str, patterns: tuple[str, ...]) -> None:
+    """Texts among the artifacts of ended runs that were never asked for theirs."""
+    from planner.sources.artifacts import read_artifacts
+
+    with closing(open_reader(tracking_uri)) as reader:
+        missing = runs_without_artifacts(db, reader.source)
+        uris = reader.artifact_uris(missing)
+        for run_id in missing:
+            found = read_artifacts(run_id, uris[run_id], patterns, tracking_uri) if run_id in uris else []
+            land_artifacts(db, reader.source, run_id, found or [RawArtifact(run_id, "", None, None, "nothing fits")])
+    log.info(f"{reader.source}: artifacts of {len(missing)} runs looked through")
+
+
+@io_task
 def land_gate_decisions(db: Warehouse, context: Context) -> Collected:
     """Decisions that gates left in the inbox."""
     return collect_inbox(db, context.settings.inbox_path, "gate_decisions", GateDecision, ("decision_id",))
@@ -87,12 +103,17 @@ def _stores(sources: Sequence[Source]) -> list[tuple[str, tuple[str, ...]]]:
 
 
 @flow(name="ingest-runs")
-def ingest_runs(config_path: Path) -> int:
-    """Number of runs in the warehouse after reading all sources of the programme."""
+def ingest_runs(config_path: Path, artifacts: tuple[str, ...] = ()) -> int:
+    """Number of runs in the warehouse after reading all sources of the programme.
+
+    ``artifacts``: shell patterns of small text files to keep too, as ``adapter_config.json``.
+    """
     context = open_context(config_path)
     with connect(context.settings.warehouse_path) as db:
         for tracking_uri, patterns in _stores(context.programme.sources):
             land_store(db, tracking_uri, patterns)
+            if artifacts:
+                land_files(db, tracking_uri, artifacts)
         understand(db, context.catalog, context.programme, now=datetime.now(UTC))
         land_gate_decisions(db, context)
         return int(db.execute("select count(*) from training_runs")[0][0])

@@ -33,6 +33,16 @@ class RawModel(NamedTuple):
     created_ms: int | None
 
 
+class RawArtifact(NamedTuple):
+    """A file of a run as text, or the ``problem`` because of which it was not read."""
+
+    run_id: str
+    path: str
+    num_bytes: int | None
+    text: str | None
+    problem: str | None
+
+
 class RawRun(NamedTuple):
     """One run. Times are milliseconds since 1970 in UTC; every sequence is sorted, so that equal runs are equal."""
 

@@ -89,6 +89,10 @@ class ClientReader:
                 if wanted:
                     yield self._batch(wanted, names, pool)
 
+    def artifact_uris(self, run_ids: Sequence[str]) -> dict[str, str]:
+        with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+            return {run.info.run_id: run.info.artifact_uri for run in pool.map(self._run_or_none, run_ids) if run}
+
     def _batch(self, runs: Sequence[Run], names: dict[str, str], pool: ThreadPoolExecutor) -> RawBatch:
         samples = self._samples.of(runs, pool)
         models = pool.map(self._models, runs)

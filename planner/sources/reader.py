@@ -1,7 +1,7 @@
 """What a tracking store must offer, and the way in by its URI."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from typing import NamedTuple, Protocol
@@ -49,6 +49,10 @@ class RunReader(Protocol):
 
     def read(self, experiment_patterns: Iterable[str], seen: Seen | None = None) -> Iterator[RawBatch]:
         """Runs of the matching experiments in batches, each run once; without ``seen`` all of them."""
+        ...
+
+    def artifact_uris(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """Where the artifacts of runs are, by run id; runs that the store does not hold are left out."""
         ...
 
     def close(self) -> None:

@@ -21,7 +21,16 @@ SUPPORTED_REVISION = "dc11669786a5"
 
 NEEDED_COLUMNS = {
     "experiments": {"experiment_id", "name", "lifecycle_stage"},
-    "runs": {"run_uuid", "name", "status", "start_time", "end_time", "lifecycle_stage", "experiment_id"},
+    "runs": {
+        "run_uuid",
+        "name",
+        "status",
+        "start_time",
+        "end_time",
+        "lifecycle_stage",
+        "experiment_id",
+        "artifact_uri",
+    },
     "params": {"key", "value", "run_uuid"},
     "tags": {"key", "value", "run_uuid"},
     "latest_metrics": {"key", "value", "timestamp", "step", "is_nan", "run_uuid"},
@@ -45,8 +54,7 @@ QUERIES = {
     "raw_params": f"{TEXTS} cross join params p where p.run_uuid = wanted.value",
     "raw_tags": f"{TEXTS} cross join tags p where p.run_uuid = wanted.value and p.key not in ({{personal}})",
     "raw_metrics": f"{POINTS} cross join latest_metrics p where p.run_uuid = wanted.value",
-    "raw_system_samples": f"{POINTS} cross join metrics p where p.run_uuid = wanted.value "
-    "and {system_keys}",
+    "raw_system_samples": f"{POINTS} cross join metrics p where p.run_uuid = wanted.value and {{system_keys}}",
 }
 INPUTS = (
     "select i.destination_id, d.name, d.digest, d.dataset_source_type, substr(d.dataset_schema, 1, {cut}), "
@@ -121,6 +129,11 @@ class SqlReader:
         ]
         for first in range(0, len(heads), BATCH_RUNS):
             yield from self._batches(heads[first : first + BATCH_RUNS])
+
+    def artifact_uris(self, run_ids: Sequence[str]) -> dict[str, str]:
+        query = "select r.run_uuid, r.artifact_uri from {ids} cross join runs r where r.run_uuid = wanted.value"
+        rows = self._database.rows(self._filled(query), (json.dumps(list(run_ids)),))
+        return {run_id: uri for run_id, uri in rows if uri}
 
     def _batches(self, heads: list[tuple[Any, ...]]) -> Iterator[RawBatch]:
         """The runs in one batch, or in halves where a table would hold more than ``MAX_ROWS`` rows."""

@@ -6,12 +6,13 @@ and DuckDB complains about every object of its own that is alive then.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import WarehouseError
-from planner.warehouse.migrations import apply_migrations
+from planner.warehouse.migrations import apply_migrations, is_behind, replace_by_migrated_copy
 from planner.warehouse.sql_files import sql_folder
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 20.0
 """An ingest between two steps of a weekly job is over by then."""
+SIGNS_OF_A_LOCK = ("could not set lock", "conflicting lock", "used by another process")
+"""In DuckDB's words, on Unix and on Windows."""
 
 
 class Warehouse:
@@ -90,8 +93,14 @@ def connect(path: Path) -> Iterator[Warehouse]:
         raise WarehouseError(
             f"warehouse {path}: cannot make its folder ({error}). Set FORETUNE_HOME to a folder you may write to"
         ) from error
-    with _opened(path, read_only=False, patience_s=PATIENCE_S) as db:
-        apply_migrations(db, sql_folder() / "migrations")
+    folder = sql_folder() / "migrations"
+    with ExitStack() as stack:
+        db = stack.enter_context(_opened(path, read_only=False, patience_s=PATIENCE_S))
+        if is_behind(db, folder):
+            replace_by_migrated_copy(db, folder, open_file=partial(_opened, read_only=False))
+            stack.close()
+            db = stack.enter_context(_opened(path, read_only=False, patience_s=PATIENCE_S))
+        apply_migrations(db, folder)
         yield db
 
 
@@ -127,14 +136,14 @@ def _opened(path: Path, *, read_only: bool, patience_s: float = 0.0) -> Iterator
 
 
 def _is_locked(error: "duckdb.Error") -> bool:
-    return "could not set lock" in str(error).lower()
+    return any(sign in str(error).lower() for sign in SIGNS_OF_A_LOCK)
 
 
 def _opening_error(path: Path, error: "duckdb.Error") -> WarehouseError:
     import duckdb
 
     text = " ".join(str(error).split())[:400]
-    if "lock" in text.lower():
+    if _is_locked(error):
         return WarehouseError(
             f"warehouse {path} is in use by another process: wait until it has finished, or stop it ({text})"
         )

@@ -46,7 +46,8 @@ def understand(db: Warehouse, catalog: Catalog, programme: Programme, *, now: da
     last. Without ``now`` no run is taken for crashed.
 
     A run that several stores hold (one that was moved or copied) is counted once: it is read from the first of the
-    programme's sources that has it, before stores that are no source any more.
+    programme's sources that has it, before stores that are no source any more. So are the processes of one job, and a
+    run that only holds others together is not counted at all.
     """
     build_views(db)
     ensure_table(db, "understood", Understood, UNDERSTOOD_KEY)
@@ -86,8 +87,14 @@ def _understand_source(
     rules: tuple[HardwareRule, ...],
     now: datetime | None,
 ) -> None:
-    elsewhere = "run_id in (select run_id from raw_runs where list_contains(?::varchar[], source))"
-    db.execute(f"delete from training_runs where source = ? and {elsewhere}", (source, preferred))
+    db.execute(
+        "create or replace temp table counted_elsewhere as "
+        "select run_id from raw_runs where list_contains(?::varchar[], source) "
+        "union select run_id from int_runs_of_others where source = ?",
+        (preferred, source),
+    )
+    elsewhere = "run_id in (from counted_elsewhere)"
+    db.execute(f"delete from training_runs where source = ? and {elsewhere}", (source,))
     interpreter = _fingerprint(catalog, rules)
     crashed = _crashed(db, source, now)
     expected = dict.fromkeys(crashed, f"{interpreter}, crashed")
@@ -97,7 +104,7 @@ def _understand_source(
             "select run_id, r.content_hash, case when t.run_id is not null and u.content_hash = r.content_hash "
             "then u.interpreter end from raw_runs r left join understood u using (source, run_id) "
             f"left join training_runs t using (source, run_id) where source = ? and not {elsewhere} order by run_id",
-            (source, preferred),
+            (source,),
         )
         if understood_by != expected.get(run_id, interpreter)
     ]

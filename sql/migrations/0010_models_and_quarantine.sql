@@ -12,7 +12,7 @@ create table raw_models (
 -- Runs that could not be landed, and why; a run leaves it when it lands.
 create table quarantined_runs (source varchar not null, run_id varchar not null, reason varchar not null);
 
--- Files of a run that were asked for, as text. Key: (source, run_id, path).
+-- Files of a run that were asked for, as text; path '' where nothing could be listed or was found. Key: (source, run_id, path).
 create table raw_artifacts (
     source varchar not null, run_id varchar not null, path varchar not null, num_bytes bigint, text varchar, problem varchar
 );
