@@ -101,7 +101,8 @@ def connect(path: Path) -> Iterator[Warehouse]:
             stack.close()
             db = stack.enter_context(_opened(path, read_only=False, patience_s=PATIENCE_S))
         apply_migrations(db, folder)
-        yield db
+        with _clear_when_full(path):
+            yield db
 
 
 @contextmanager
@@ -133,6 +134,19 @@ def _opened(path: Path, *, read_only: bool, patience_s: float = 0.0) -> Iterator
         yield warehouse
     finally:
         warehouse.close()
+
+
+@contextmanager
+def _clear_when_full(path: Path) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise WarehouseError(
+            f"cannot write {path} ({' '.join(str(error).split())[:300]}). What was written before stays; check the free "
+            "space of its folder, then run the same command again"
+        ) from error
 
 
 def _is_locked(error: "duckdb.Error") -> bool:

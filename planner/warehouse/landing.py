@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from planner.domain.raw_batch import RAW_COLUMNS, RawBatch, only, run_ids
-from planner.errors import WarehouseError
 from planner.warehouse.connection import Warehouse
 
 MAX_SAMPLES = 5000
@@ -58,11 +57,6 @@ def _land_or_quarantine(db: Warehouse, source: str, batch: RawBatch) -> tuple[in
             db.execute("delete from quarantined_runs where source = ? and run_id = ?", (source, ids[0]))
             db.execute("insert into quarantined_runs values (?, ?, ?)", (source, ids[0], reason))
         return 0, 1
-    except duckdb.Error as error:
-        raise WarehouseError(
-            f"cannot write {db.path} ({' '.join(str(error).split())[:300]}). What was landed before stays; check the "
-            "free space of its folder, then run `foretune ingest` again"
-        ) from error
 
 
 def _land_batch(db: Warehouse, source: str, batch: RawBatch) -> int:

@@ -1,13 +1,8 @@
 import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from http import HTTPStatus
-from http.client import HTTPConnection
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -24,56 +19,8 @@ Fill = Callable[[MlflowClient], dict[str, str]]
 ReadRuns = Callable[..., list[RawRun]]
 
 
-class Server(NamedTuple):
-    uri: str
-    file: Path
-    ids: dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def server(empty_store: Path, fill: Fill, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    file = folder / "mlflow.db"
-    file.write_bytes(empty_store.read_bytes())
-    ids = fill(MlflowClient(f"sqlite:///{file}"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    process = subprocess.Popen(
-        [*command, "--backend-store-uri", f"sqlite:///{file}", "--default-artifact-root", str(folder / "artifacts")],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    uri = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(port, process)
-        yield Server(uri, file, ids)
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(timeout=30)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        connection = HTTPConnection("127.0.0.1", port, timeout=1)
-        try:
-            connection.request("GET", "/health")
-            if connection.getresponse().status == HTTPStatus.OK:
-                return
-        except OSError:
-            time.sleep(0.3)
-        finally:
-            connection.close()
-    raise AssertionError(f"no answer on port {port}")
-
-
 @pytest.mark.slow
-def test_runs_of_a_server_come_in_pages_without_gap_or_double(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_of_a_server_come_in_pages_without_gap_or_double(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("planner.sources.mlflow_client.RUNS_PER_PAGE", 2)
     monkeypatch.setattr("planner.sources.mlflow_client.PARALLEL_SEARCHES", 1)
     batches = list(ClientReader(server.uri).read(["*"]))

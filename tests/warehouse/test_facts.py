@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawMetric, RawRun
 from planner.domain.training_run import TrainingRun
 from planner.sources.reader import open_reader
-from planner.warehouse.build import build_views
+from planner.warehouse.build import build_views, run_checks
 from planner.warehouse.connection import Warehouse, connect
 from planner.warehouse.facts import read_facts, understand
 from planner.warehouse.landing import land
@@ -307,3 +308,57 @@ def test_facts_hold_values_and_steps_of_metrics(db: Warehouse, make_run: MakeRun
     assert facts.metrics["loss"] == (1.25, 7)
     assert facts.metrics["nan"] == (None, 7)
     assert facts.params == {"k": '{"q": "\\""}'}
+
+
+def test_a_run_that_is_silent_for_a_day_has_crashed(db: Warehouse, make_run: MakeRun) -> None:
+    last = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    point = RawMetric("loss", 1.0, 7, int(last.timestamp() * 1000))
+    run = make_run(1, status="RUNNING", start_ms=point.timestamp_ms - 3_600_000, end_ms=None, metrics=(point,))
+    land(db, "sqlite:///a.db", [as_batch([run])])
+
+    def status_after(hours: float) -> tuple[str, datetime | None]:
+        now = last + timedelta(hours=hours)
+        understand(db, load_catalog(), programme("sqlite:///a.db"), now=now)
+        (found,) = read(db, "training_runs", TrainingRun)
+        return found.status, found.ended_at
+
+    assert status_after(23) == ("RUNNING", None)
+    assert status_after(25) == ("FAILED", last)
+    resumed = run._replace(metrics=(point._replace(timestamp_ms=point.timestamp_ms + 3_600_000),))
+    land(db, "sqlite:///a.db", [as_batch([resumed])])
+    assert status_after(24.5) == ("RUNNING", None)
+
+
+def test_many_runs_are_interpreted_in_processes_with_the_same_result(
+    db: Warehouse, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, dump: Dump
+) -> None:
+    monkeypatch.setattr("planner.warehouse.facts.RUNS_PER_PART", 3)
+    land(db, "sqlite:///a.db", [as_batch([make_run(n, params={"p": str(n)}) for n in range(20)])])
+    understand(db, load_catalog(), programme("sqlite:///a.db"))
+    alone = dump(db)
+    db.execute("delete from training_runs")
+    monkeypatch.setattr("planner.warehouse.facts.PARALLEL_FROM", 10)
+    understand(db, load_catalog(), programme("sqlite:///a.db"))
+    assert dump(db) == alone
+
+
+def test_a_run_that_only_holds_others_together_and_processes_of_one_job_are_counted_once(
+    db: Warehouse, make_run: MakeRun
+) -> None:
+    sweep = make_run(1, params={}, metrics=(), system_samples=())
+    children = [
+        make_run(n, tags={"mlflow.parentRunId": sweep.run_id}, params={"output_dir": "o", "lr": str(n)}) for n in (2, 3)
+    ]
+    point = RawMetric("grad_norm", 1.0, 1, 1)
+    ranks = [
+        make_run(n, params={"output_dir": "x"}, metrics=(point, *make_run().metrics) if n == 11 else ())
+        for n in range(10, 14)
+    ]
+    again = make_run(14, params={"output_dir": "x"}, start_ms=make_run(10).start_ms + 3_600_000)
+    parent = make_run(20, start_ms=0)
+    child = make_run(21, tags={"mlflow.parentRunId": parent.run_id}, start_ms=5)
+    land(db, "sqlite:///a.db", [as_batch([sweep, *children, *ranks, again, parent, child])])
+    understand(db, load_catalog(), programme("sqlite:///a.db"))
+    counted = {run.run_id for run in read(db, "training_runs", TrainingRun)}
+    assert counted == {run.run_id for run in (*children, ranks[1], again, parent, child)}
+    assert "check_runs_without_training_run" not in run_checks(db)
