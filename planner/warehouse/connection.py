@@ -144,8 +144,8 @@ def _clear_when_full(path: Path) -> Iterator[None]:
         yield
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise WarehouseError(
-            f"cannot write {path} ({' '.join(str(error).split())[:300]}). What was written before stays; check the free "
-            "space of its folder, then run the same command again"
+            f"cannot write {path} ({' '.join(str(error).split())[:300]}). What was written before stays; check the "
+            "free space of its folder, then run the same command again"
         ) from error
 
 
