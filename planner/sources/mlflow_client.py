@@ -40,8 +40,8 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT
 
 EXPERIMENTS_PER_PAGE = 1000
 RUNS_PER_PAGE = 500
-PARALLEL_REQUESTS = 8
-PARALLEL_SEARCHES = 4
+PARALLEL_REQUESTS = 4
+PARALLEL_SEARCHES = 2
 NOT_DATABASES = ("http", "https", "databricks", "file", "uc")
 SIGNS_OF_NO_ANSWER = ("Max retries exceeded", "timed out", "Connection refused", "error code 502", "error code 503")
 

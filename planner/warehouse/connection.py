@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 20.0
 """An ingest between two steps of a weekly job is over by then."""
+MEMORY_LIMIT = "1GiB"
+"""What does not fit is put on the disk, beside the warehouse."""
 SIGNS_OF_A_LOCK = ("could not set lock", "conflicting lock", "used by another process")
 """In DuckDB's words, on Unix and on Windows."""
 
@@ -123,6 +125,7 @@ def _opened(path: Path, *, read_only: bool, patience_s: float = 0.0) -> Iterator
         try:
             connection = duckdb.connect(str(path), read_only=read_only)
             connection.execute("set TimeZone = 'UTC'")
+            connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
             break
         except duckdb.Error as error:
             if not _is_locked(error) or time.monotonic() >= give_up:
