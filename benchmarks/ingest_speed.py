@@ -192,7 +192,7 @@ def main() -> None:
         whole = (sync_s + again_s) / (landing_s + interpreting_s)
         note("100 changed runs landed and interpreted", f"{sync_s + again_s:.2f} s, {whole:.1%} of all", "at most 3 %")
         rest(folder, note)
-        postgres(folder, min(num_runs, 20_000), rate, note)
+        postgres(folder, min(num_runs, 10_000), rate, note)
     write_page(
         "ingest_speed",
         "Speed of the ingest",
