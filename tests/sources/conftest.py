@@ -41,14 +41,16 @@ def _runs(batch: RawBatch) -> list[RawRun]:
         return sorted((row[1:] for row in rows[table] if row[0] == run_id), key=repr)
 
     return [
-        RawRun(
-            *head,
-            dict(of("raw_params", head[0])),
-            dict(of("raw_tags", head[0])),
-            tuple(RawMetric(*row) for row in of("raw_metrics", head[0])),
-            tuple(RawMetric(*row) for row in of("raw_system_samples", head[0])),
-            tuple(RawInput(*row) for row in of("raw_inputs", head[0])),
-            tuple(RawModel(*row) for row in of("raw_models", head[0])),
+        RawRun._make(
+            (
+                *head,
+                dict(of("raw_params", head[0])),
+                dict(of("raw_tags", head[0])),
+                tuple(RawMetric(*row) for row in of("raw_metrics", head[0])),
+                tuple(RawMetric(*row) for row in of("raw_system_samples", head[0])),
+                tuple(RawInput(*row) for row in of("raw_inputs", head[0])),
+                tuple(RawModel(*row) for row in of("raw_models", head[0])),
+            )
         )
         for head in rows["raw_runs"]
     ]

@@ -354,7 +354,7 @@ def test_a_run_that_only_holds_others_together_and_processes_of_one_job_are_coun
         make_run(n, params={"output_dir": "x"}, metrics=(point, *make_run().metrics) if n == 11 else ())
         for n in range(10, 14)
     ]
-    again = make_run(14, params={"output_dir": "x"}, start_ms=make_run(10).start_ms + 3_600_000)
+    again = make_run(14, params={"output_dir": "x"}, start_ms=1_780_003_610_000)
     parent = make_run(20, start_ms=0)
     child = make_run(21, tags={"mlflow.parentRunId": parent.run_id}, start_ms=5)
     land(db, "sqlite:///a.db", [as_batch([sweep, *children, *ranks, again, parent, child])])

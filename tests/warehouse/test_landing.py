@@ -85,7 +85,7 @@ def test_a_run_that_ends_in_the_future_does_not_move_the_next_watermark(db: Ware
 
 def test_a_run_that_does_not_fit_is_quarantined_and_the_others_land(db: Warehouse, make_run: MakeRun) -> None:
     runs = [make_run(number) for number in range(9)]
-    runs[4] = runs[4]._replace(status=None)
+    runs[4] = make_run(4, status=None)
     landed = land(db, SOURCE, [as_batch(runs)])
     assert (landed.num_changed, landed.num_quarantined) == (8, 1)
     ((run_id, reason),) = db.execute("select run_id, reason from quarantined_runs")
