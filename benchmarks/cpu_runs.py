@@ -31,7 +31,7 @@ def main() -> None:
     programme = Programme.model_validate({"name": "cpu", "sources": [{"tracking_uri": uri}]})
     with tempfile.TemporaryDirectory() as name, connect(Path(name) / "w.duckdb") as db:
         with closing(open_reader(uri)) as reader:
-            land(db, reader.source, reader.read(["*"], ended_since_ms=None))
+            land(db, reader.source, reader.read(["*"]))
         understand(db, catalog, programme)
         runs = read(db, "training_runs", TrainingRun)
     comparison = compare(runs, catalog.prices)

@@ -23,6 +23,26 @@ class RawInput(NamedTuple):
     context: str | None
 
 
+class RawModel(NamedTuple):
+    """A model that the run logged as its output; ``created_ms`` since 1970 in UTC."""
+
+    model_id: str
+    name: str
+    model_type: str
+    step: int
+    created_ms: int | None
+
+
+class RawArtifact(NamedTuple):
+    """A file of a run as text, or the ``problem`` because of which it was not read."""
+
+    run_id: str
+    path: str
+    num_bytes: int | None
+    text: str | None
+    problem: str | None
+
+
 class RawRun(NamedTuple):
     """One run. Times are milliseconds since 1970 in UTC; every sequence is sorted, so that equal runs are equal."""
 
@@ -41,3 +61,4 @@ class RawRun(NamedTuple):
     system_samples: tuple[RawMetric, ...]
     """All points of the metrics whose key starts with ``system/``."""
     inputs: tuple[RawInput, ...]
+    models: tuple[RawModel, ...] = ()

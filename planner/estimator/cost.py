@@ -14,10 +14,7 @@ from planner.errors import MissingPriceError
 from planner.estimator.energy import run_power
 from planner.units import GIB, HOUR_S, KILO
 
-STORAGE_MONTHS = 1.0
-"""What a run leaves behind is charged for one month."""
-
-SIDE_ROWS = ("storage_month", "egress")
+SIDE_ROWS = ("storage", "egress")
 """Rows that do not grow with the duration; all others do."""
 
 
@@ -160,10 +157,10 @@ def cost_of_run(
     on: date | None,
     *,
     accelerator_hours: Quantiles,
-    stored_bytes: float,
+    stored_byte_months: float,
     uploaded_bytes: float,
 ) -> tuple[Quantiles | None, dict[str, float], tuple[str, ...]]:
-    """USD of a run, its rows at the median, and notes: compute, a month of storage, one download of a checkpoint.
+    """USD of a run, its rows at the median, and notes: compute, storage as long as it is kept, one download of a checkpoint.
 
     The quantiles of hours and price go together: a slow run at a dear provider is the p90. The rows add up to the
     median. Hours are those billed: rounded up as the provider does.
@@ -181,7 +178,7 @@ def cost_of_run(
         notes.append(f"whole instances are billed: {unused:.0%} of the compute cost is for accelerators left unused")
     sides: dict[str, float] = {}
     for row, resource, size_bytes in (
-        ("storage_month", "storage", stored_bytes * STORAGE_MONTHS),
+        ("storage", "storage", stored_byte_months),
         ("egress", "egress", uploaded_bytes),
     ):
         price = _side_price(resource, cluster, prices, on)

@@ -60,7 +60,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         prices,
         on,
         accelerator_hours=durations.scale(cluster.count / 3600.0),
-        stored_bytes=sum(
+        stored_byte_months=sum(
             size_bytes * months_kept(config.operations.retention, content) for content, size_bytes in stored.items()
         ),
         uploaded_bytes=shown.checkpoint_bytes,

@@ -1,7 +1,7 @@
 """Reads a tracking store through MLflow's client: servers, Databricks, file stores, databases other than SQLite."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,17 +16,18 @@ from requests import RequestException, Timeout
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from planner.domain.raw_run import RawInput, RawMetric, RawRun
+from planner.domain.raw_batch import RawBatch, as_batch
+from planner.domain.raw_run import RawInput, RawMetric, RawModel, RawRun
 from planner.domain.tracking_uri import redact_uri
 from planner.errors import StoreError, StoreUnreachableError
-from planner.sources.mlflow_sqlite import point_order
+from planner.sources.in_parallel import in_parallel
+from planner.sources.mlflow_samples import SampleHistories, latest_points, point
 from planner.sources.reader import (
     BATCH_RUNS,
     OPEN_STATUSES,
     PERSONAL_TAGS,
-    SYSTEM_PREFIX,
     Experiment,
-    finite,
+    Seen,
     is_sqlite,
     matching,
     without_secrets,
@@ -38,7 +39,9 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT
 """MLflow's own defaults wait for minutes on a server that is down. What the environment already says is kept."""
 
 EXPERIMENTS_PER_PAGE = 1000
-PARALLEL_REQUESTS = 8
+RUNS_PER_PAGE = 500
+PARALLEL_REQUESTS = 4
+PARALLEL_SEARCHES = 2
 NOT_DATABASES = ("http", "https", "databricks", "file", "uc")
 SIGNS_OF_NO_ANSWER = ("Max retries exceeded", "timed out", "Connection refused", "error code 502", "error code 503")
 
@@ -57,6 +60,7 @@ class ClientReader:
         for name, value in PATIENCE.items():
             os.environ.setdefault(name, value)
         self._client = self._ask(partial(MlflowClient, tracking_uri=tracking_uri))
+        self._samples = SampleHistories(self._client, tracking_uri, self._ask)
 
     def close(self) -> None:
         """MLflow's client keeps its connections to itself."""
@@ -68,31 +72,49 @@ class ClientReader:
         ]
         return sorted(found, key=lambda e: (len(e.experiment_id), e.experiment_id))
 
-    def read(
-        self, experiment_patterns: Iterable[str], *, ended_since_ms: int | None, also_run_ids: Collection[str] = ()
-    ) -> Iterator[list[RawRun]]:
+    def read(self, experiment_patterns: Iterable[str], seen: Seen | None = None) -> Iterator[RawBatch]:
         names = {e.experiment_id: e.name for e in matching(self.experiments(), experiment_patterns)}
-        seen: set[str] = set()
+        done: set[str] = set()
         with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
-            for page in self._run_pages(list(names), ended_since_ms):
-                fresh = [run for run in page if run.info.run_id not in seen]
-                seen.update(run.info.run_id for run in fresh)
+            for page in self._run_pages(list(names), seen):
+                found = [run for run in page if run.info.run_id not in done]
+                done.update(run.info.run_id for run in found)
+                fresh = [run for run in found if seen is None or not _is_known_as_deleted(run, seen)]
                 if fresh:
-                    yield list(pool.map(partial(self._raw, names=names), fresh))
-            missing = [run_id for run_id in sorted(also_run_ids) if run_id not in seen]
+                    yield self._batch(fresh, names, pool)
+            missing = sorted((seen.open | seen.deleted) - done) if seen else []
             for first in range(0, len(missing), BATCH_RUNS):
-                found = pool.map(self._run_or_none, missing[first : first + BATCH_RUNS])
-                wanted = [run for run in found if run is not None and str(run.info.experiment_id) in names]
+                again = pool.map(self._run_or_none, missing[first : first + BATCH_RUNS])
+                wanted = [run for run in again if run is not None and str(run.info.experiment_id) in names]
                 if wanted:
-                    yield list(pool.map(partial(self._raw, names=names), wanted))
+                    yield self._batch(wanted, names, pool)
 
-    def _run_pages(self, experiment_ids: list[str], ended_since_ms: int | None) -> Iterator[list[Run]]:
-        """Pages in ascending start time: runs that arrive meanwhile come last and shift no page."""
-        if not experiment_ids:
-            return
+    def artifact_uris(self, run_ids: Sequence[str]) -> dict[str, str]:
+        with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+            return {run.info.run_id: run.info.artifact_uri for run in pool.map(self._run_or_none, run_ids) if run}
+
+    def _batch(self, runs: Sequence[Run], names: dict[str, str], pool: ThreadPoolExecutor) -> RawBatch:
+        samples = self._samples.of(runs, pool)
+        models = pool.map(self._models, runs)
+        return as_batch(
+            [
+                raw_run(run, names[str(run.info.experiment_id)], samples.get(run.info.run_id, ()), found)
+                for run, found in zip(runs, models, strict=True)
+            ]
+        )
+
+    def _run_pages(self, experiment_ids: list[str], seen: Seen | None) -> Iterator[list[Run]]:
+        """Pages in ascending start time: runs that arrive meanwhile come last and shift no page.
+
+        The experiments are dealt to a few searches that go on at once.
+        """
+        shares = [experiment_ids[first::PARALLEL_SEARCHES] for first in range(PARALLEL_SEARCHES)]
+        yield from in_parallel([self._pages_of(share, seen) for share in shares if share])
+
+    def _pages_of(self, experiment_ids: list[str], seen: Seen | None) -> Iterator[list[Run]]:
         searches: list[tuple[str, int]] = [("", ViewType.ALL)]
-        if ended_since_ms is not None:
-            searches = [(f"attributes.end_time >= {ended_since_ms:d}", ViewType.ALL), ("", ViewType.DELETED_ONLY)]
+        if seen is not None:
+            searches = [(f"attributes.end_time >= {seen.ended_since_ms:d}", ViewType.ALL), ("", ViewType.DELETED_ONLY)]
             searches += [(f"attributes.status = '{status}'", ViewType.ALL) for status in OPEN_STATUSES]
         for condition, view in searches:
             yield from self._pages(
@@ -101,7 +123,7 @@ class ClientReader:
                     experiment_ids,
                     filter_string=condition,
                     run_view_type=view,
-                    max_results=BATCH_RUNS,
+                    max_results=RUNS_PER_PAGE,
                     order_by=["attributes.start_time ASC"],
                 )
             )
@@ -124,39 +146,14 @@ class ClientReader:
                 return None
             raise self._failure(error) from error
 
-    def _raw(self, run: Run, names: dict[str, str]) -> RawRun:
-        latest = [_point(m.key, m.value, m.step, m.timestamp) for m in run.data.to_proto().metrics]
-        samples = [
-            _point(m.key, m.value, m.step, m.timestamp)
-            for key in sorted({point.key for point in latest if point.key.startswith(SYSTEM_PREFIX)})
-            for m in self._ask(partial(self._client.get_metric_history, run.info.run_id, key))
-        ]
-        inputs = [
-            RawInput(
-                name=given.dataset.name,
-                digest=given.dataset.digest,
-                source_type=given.dataset.source_type,
-                schema=given.dataset.schema or None,
-                profile=given.dataset.profile or None,
-                context={tag.key: tag.value for tag in given.tags}.get("mlflow.data.context"),
-            )
-            for given in (run.inputs.dataset_inputs if run.inputs else ())
-        ]
-        return RawRun(
-            run_id=run.info.run_id,
-            experiment_id=str(run.info.experiment_id),
-            experiment_name=names[str(run.info.experiment_id)],
-            run_name=run.info.run_name or "",
-            status=str(run.info.status),
-            lifecycle_stage=run.info.lifecycle_stage,
-            start_ms=run.info.start_time,
-            end_ms=run.info.end_time,
-            params=dict(sorted(run.data.params.items())),
-            tags={key: value for key, value in sorted(run.data.tags.items()) if key not in PERSONAL_TAGS},
-            metrics=tuple(sorted(latest, key=point_order)),
-            system_samples=tuple(sorted(samples, key=point_order)),
-            inputs=tuple(sorted(inputs, key=repr)),
-        )
+    def _models(self, run: Run) -> list[RawModel]:
+        outputs = run.outputs.model_outputs if run.outputs else ()
+        found = []
+        for output in outputs:
+            model = self._ask(partial(self._client.get_logged_model, output.model_id))
+            at = model.creation_timestamp
+            found.append(RawModel(model.model_id, model.name, model.model_type or "", output.step, at))
+        return found
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
         """The store's answer; every way in which it fails becomes a ``StoreError`` without credentials."""
@@ -201,5 +198,36 @@ def _refuse_database_without_store(tracking_uri: str) -> None:
         engine.dispose()
 
 
-def _point(key: str, value: float, step: int, timestamp_ms: int) -> RawMetric:
-    return RawMetric(key, finite(value), step, timestamp_ms)
+def _is_known_as_deleted(run: Run, seen: Seen) -> bool:
+    return run.info.lifecycle_stage == "deleted" and run.info.run_id in seen.deleted - seen.open
+
+
+def raw_run(run: Run, experiment_name: str, samples: Sequence[RawMetric], models: Sequence[RawModel]) -> RawRun:
+    """MLflow's run as a raw one."""
+    inputs = [
+        RawInput(
+            name=given.dataset.name,
+            digest=given.dataset.digest,
+            source_type=given.dataset.source_type,
+            schema=given.dataset.schema or None,
+            profile=given.dataset.profile or None,
+            context={tag.key: tag.value for tag in given.tags}.get("mlflow.data.context"),
+        )
+        for given in (run.inputs.dataset_inputs if run.inputs else ())
+    ]
+    return RawRun(
+        run_id=run.info.run_id,
+        experiment_id=str(run.info.experiment_id),
+        experiment_name=experiment_name,
+        run_name=run.info.run_name or "",
+        status=str(run.info.status),
+        lifecycle_stage=run.info.lifecycle_stage,
+        start_ms=run.info.start_time,
+        end_ms=run.info.end_time,
+        params=run.data.params,
+        tags={key: value for key, value in run.data.tags.items() if key not in PERSONAL_TAGS},
+        metrics=tuple(point(m.key, m.value, m.step, m.timestamp) for m in latest_points(run)),
+        system_samples=tuple(samples),
+        inputs=tuple(inputs),
+        models=tuple(models),
+    )

@@ -1,15 +1,16 @@
 """What a tracking store must offer, and the way in by its URI."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from importlib.util import find_spec
 from typing import NamedTuple, Protocol
 
 from planner.domain.programme import Programme
-from planner.domain.raw_run import RawRun
+from planner.domain.raw_batch import RawBatch
 from planner.domain.tracking_uri import redact_uri
 
-BATCH_RUNS = 500
+BATCH_RUNS = 2000
 SYSTEM_PREFIX = "system/"
 OPEN_STATUSES = ("RUNNING", "SCHEDULED")
 PERSONAL_TAGS = frozenset({"mlflow.user"})
@@ -24,6 +25,18 @@ class Experiment(NamedTuple):
     lifecycle_stage: str
 
 
+class Seen(NamedTuple):
+    """What an earlier reading brought, so that the next one reads only what may have changed."""
+
+    ended_since_ms: int
+    """Runs that ended since then are read again: metrics and tags may arrive late."""
+    known: frozenset[str] = frozenset()
+    open: frozenset[str] = frozenset()
+    """Not ended when last seen: read again."""
+    deleted: frozenset[str] = frozenset()
+    """Deleted when last seen, and so unchangeable: read again only where they were restored."""
+
+
 class RunReader(Protocol):
     """A tracking store opened for reading."""
 
@@ -34,13 +47,12 @@ class RunReader(Protocol):
         """All experiments, deleted ones too."""
         ...
 
-    def read(
-        self, experiment_patterns: Iterable[str], *, ended_since_ms: int | None, also_run_ids: Collection[str] = ()
-    ) -> Iterator[list[RawRun]]:
-        """Runs of the matching experiments in batches of at most 500.
+    def read(self, experiment_patterns: Iterable[str], seen: Seen | None = None) -> Iterator[RawBatch]:
+        """Runs of the matching experiments in batches, each run once; without ``seen`` all of them."""
+        ...
 
-        With ``ended_since_ms``: runs that ended since then, those still open, all deleted ones, and the named ones.
-        """
+    def artifact_uris(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """Where the artifacts of runs are, by run id; runs that the store does not hold are left out."""
         ...
 
     def close(self) -> None:
@@ -49,11 +61,20 @@ class RunReader(Protocol):
 
 
 def open_reader(tracking_uri: str) -> RunReader:
-    """The reader for a tracking URI; ``StoreError`` where the store is missing or cannot be read."""
-    if is_sqlite(tracking_uri):
-        from planner.sources.mlflow_sqlite import SqliteReader
+    """The reader for a tracking URI; ``StoreError`` where the store is missing or cannot be read.
 
-        return SqliteReader(tracking_uri)
+    SQLite and PostgreSQL are read with SQL, everything else through MLflow's client.
+    """
+    if is_sqlite(tracking_uri):
+        from planner.sources.mlflow_sqlite import SqliteDatabase
+        from planner.sources.sql_reader import SqlReader
+
+        return SqlReader(SqliteDatabase(tracking_uri))
+    if is_postgres(tracking_uri) and find_spec("adbc_driver_postgresql"):
+        from planner.sources.mlflow_postgres import PostgresDatabase
+        from planner.sources.sql_reader import SqlReader
+
+        return SqlReader(PostgresDatabase(tracking_uri))
     from planner.sources.mlflow_client import ClientReader
 
     return ClientReader(tracking_uri)
@@ -72,7 +93,16 @@ def is_sqlite(tracking_uri: str) -> bool:
     >>> is_sqlite("sqlite:///mlflow.db"), is_sqlite("http://localhost:5000")
     (True, False)
     """
-    return tracking_uri.partition(":")[0].partition("+")[0] == "sqlite"
+    return _database(tracking_uri) == "sqlite"
+
+
+def is_postgres(tracking_uri: str) -> bool:
+    """Whether a URI names a PostgreSQL database, with whatever driver.
+
+    >>> is_postgres("postgresql+psycopg2://db/mlflow"), is_postgres("sqlite:///mlflow.db")
+    (True, False)
+    """
+    return _database(tracking_uri) in ("postgresql", "postgres")
 
 
 def without_secrets(text: str, tracking_uri: str) -> str:
@@ -90,3 +120,7 @@ def matching(experiments: Iterable[Experiment], patterns: Iterable[str]) -> list
 def finite(value: float) -> float | None:
     """The value, or None where it is NaN or an infinity in any of the ways stores write one."""
     return value if abs(value) < LARGEST_FINITE else None
+
+
+def _database(tracking_uri: str) -> str:
+    return tracking_uri.partition(":")[0].partition("+")[0]

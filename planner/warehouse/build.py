@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from planner.domain.raw_batch import RAW_COLUMNS
 from planner.warehouse.connection import Warehouse
 from planner.warehouse.registry import ensure_tables
 from planner.warehouse.sql_files import sql_files, sql_folder
@@ -30,6 +31,16 @@ def build_views(db: Warehouse) -> None:
         _drop_built(db, "view")
         for folder in VIEW_FOLDERS:
             _create(db, folder, "view")
+
+
+def over_wanted_runs(view: str) -> str:
+    """The query of a view over the runs in the table ``wanted_runs(source, run_id)`` alone.
+
+    A filter on the view itself would come after it has put together all runs.
+    """
+    parts = {table: f"from main.{table} semi join wanted_runs using (source, run_id)" for table in RAW_COLUMNS}
+    parts |= {name: text for folder in VIEW_FOLDERS for name, text in sql_files(sql_folder() / folder)}
+    return f"with {', '.join(f'{name} as ({text})' for name, text in parts.items())} select * from {view}"
 
 
 def run_checks(db: Warehouse) -> dict[str, list[dict[str, Any]]]:

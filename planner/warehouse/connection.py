@@ -5,13 +5,14 @@ and DuckDB complains about every object of its own that is alive then.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from planner.errors import WarehouseError
-from planner.warehouse.migrations import apply_migrations
+from planner.warehouse.migrations import apply_migrations, is_behind, replace_by_migrated_copy
 from planner.warehouse.sql_files import sql_folder
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 20.0
 """An ingest between two steps of a weekly job is over by then."""
+MEMORY_LIMIT = "1GiB"
+"""What does not fit is put on the disk, beside the warehouse."""
+SIGNS_OF_A_LOCK = ("could not set lock", "conflicting lock", "used by another process")
+"""In DuckDB's words, on Unix and on Windows."""
 
 
 class Warehouse:
@@ -46,11 +51,19 @@ class Warehouse:
 
     def insert(self, statement: str, batch: Any) -> int:
         """Runs an insert whose query reads from ``batch``, an Arrow table; the number of rows written."""
-        self._connection.register("batch", batch)
-        try:
+        with self.shown({"batch": batch}):
             return int(self._connection.execute(statement).fetchall()[0][0])
+
+    @contextmanager
+    def shown(self, tables: Mapping[str, Any]) -> Iterator[None]:
+        """Arrow tables that statements can read by name meanwhile."""
+        for name, table in tables.items():
+            self._connection.register(name, table)
+        try:
+            yield
         finally:
-            self._connection.unregister("batch")
+            for name in tables:
+                self._connection.unregister(name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -82,9 +95,16 @@ def connect(path: Path) -> Iterator[Warehouse]:
         raise WarehouseError(
             f"warehouse {path}: cannot make its folder ({error}). Set FORETUNE_HOME to a folder you may write to"
         ) from error
-    with _opened(path, read_only=False, patience_s=PATIENCE_S) as db:
-        apply_migrations(db, sql_folder() / "migrations")
-        yield db
+    folder = sql_folder() / "migrations"
+    with ExitStack() as stack:
+        db = stack.enter_context(_opened(path, read_only=False, patience_s=PATIENCE_S))
+        if is_behind(db, folder):
+            replace_by_migrated_copy(db, folder, open_file=partial(_opened, read_only=False))
+            stack.close()
+            db = stack.enter_context(_opened(path, read_only=False, patience_s=PATIENCE_S))
+        apply_migrations(db, folder)
+        with _clear_when_full(path):
+            yield db
 
 
 @contextmanager
@@ -105,6 +125,7 @@ def _opened(path: Path, *, read_only: bool, patience_s: float = 0.0) -> Iterator
         try:
             connection = duckdb.connect(str(path), read_only=read_only)
             connection.execute("set TimeZone = 'UTC'")
+            connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
             break
         except duckdb.Error as error:
             if not _is_locked(error) or time.monotonic() >= give_up:
@@ -118,15 +139,28 @@ def _opened(path: Path, *, read_only: bool, patience_s: float = 0.0) -> Iterator
         warehouse.close()
 
 
+@contextmanager
+def _clear_when_full(path: Path) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise WarehouseError(
+            f"cannot write {path} ({' '.join(str(error).split())[:300]}). What was written before stays; check the "
+            "free space of its folder, then run the same command again"
+        ) from error
+
+
 def _is_locked(error: "duckdb.Error") -> bool:
-    return "could not set lock" in str(error).lower()
+    return any(sign in str(error).lower() for sign in SIGNS_OF_A_LOCK)
 
 
 def _opening_error(path: Path, error: "duckdb.Error") -> WarehouseError:
     import duckdb
 
     text = " ".join(str(error).split())[:400]
-    if "lock" in text.lower():
+    if _is_locked(error):
         return WarehouseError(
             f"warehouse {path} is in use by another process: wait until it has finished, or stop it ({text})"
         )

@@ -1,47 +1,54 @@
 """From landed runs to training runs: those that are new or changed, and all when what interprets them changed."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import planner
 from planner.catalog.load import Catalog
-from planner.dialects.facts import GpuUsage, LoggedInput, MetricPoint, RunFacts
-from planner.dialects.interpret import interpret
+from planner.dialects.facts import RunFacts
 from planner.domain import Frozen
 from planner.domain.programme import HardwareRule, Programme
 from planner.domain.tracking_uri import redact_uri
+from planner.domain.training_run import TrainingRun
 from planner.warehouse.bills import RunBill, bills_of_runs
-from planner.warehouse.build import build_views
+from planner.warehouse.build import build_views, over_wanted_runs
 from planner.warehouse.connection import Warehouse
-from planner.warehouse.registry import store
-from planner.warehouse.tables import ensure_table, upsert
+from planner.warehouse.interpreted import facts_of, interpreted
+from planner.warehouse.registry import TABLES
+from planner.warehouse.tables import ensure_table, upsert, upsert_arrow
 
-RUNS_PER_QUERY = 2000
+RUNS_PER_QUERY = 5000
+RUNS_PER_PART = 500
+PARALLEL_FROM = 5000
+"""With fewer runs waiting, starting processes takes longer than it saves."""
+SILENCE_MS = 24 * 3600 * 1000
 INTERPRETING_CODE = ("dialects", "domain")
 
 
 class Understood(Frozen):
-    """Which content of a run was interpreted, and by what."""
+    """Which content of a run was interpreted, by what, and with what that is known beside its store."""
 
     source: str
     run_id: str
     content_hash: str
     interpreter: str
-    bill_usd: float | None = None
-    """Cost by cloud bills that it was interpreted with."""
 
 
 UNDERSTOOD_KEY = ("source", "run_id")
 
 
-def understand(db: Warehouse, catalog: Catalog, programme: Programme) -> int:
+def understand(db: Warehouse, catalog: Catalog, programme: Programme, *, now: datetime | None = None) -> int:
     """Interprets what landed and was not interpreted yet into ``training_runs``; the number of runs in it.
 
+    A run that says it is running, but logged nothing for a day before ``now``, has crashed: it failed when it logged
+    last. Without ``now`` no run is taken for crashed.
+
     A run that several stores hold (one that was moved or copied) is counted once: it is read from the first of the
-    programme's sources that has it, before stores that are no source any more.
+    programme's sources that has it, before stores that are no source any more. So are the processes of one job, and a
+    run that only holds others together is not counted at all.
     """
     build_views(db)
     ensure_table(db, "understood", Understood, UNDERSTOOD_KEY)
@@ -54,22 +61,19 @@ def understand(db: Warehouse, catalog: Catalog, programme: Programme) -> int:
     landed.sort(key=lambda source: ranks.get(source, len(ranks)))
     bills = bills_of_runs(db)
     for rank, source in enumerate(landed):
-        _understand_source(db, source, landed[:rank], catalog, rules.get(source, ()), bills)
+        _understand_source(db, source, landed[:rank], catalog, rules.get(source, ()), _crashed(db, source, now), bills)
     return int(db.execute("select count(*) from training_runs")[0][0])
 
 
-def read_facts(
-    db: Warehouse, source: str, run_ids: Sequence[str], bills: Mapping[str, RunBill] | None = None
-) -> Iterator[RunFacts]:
-    """The named runs of a source, with their cost by cloud bills; ``run_ids`` in ascending order."""
-    if run_ids:
-        # a range of ids reaches the raw tables below the view, a list alone would read them whole
-        for row in db.rows(
-            "select * from int_run_facts where source = ? and run_id between ? and ? and list_contains(?, run_id) "
-            "order by run_id",
-            (source, run_ids[0], run_ids[-1], list(run_ids)),
-        ):
-            yield _facts(row, (bills or {}).get(row["run_id"]))
+def read_facts(db: Warehouse, source: str, run_ids: Sequence[str]) -> Iterator[RunFacts]:
+    """The named runs of a source, in ascending order of their ids."""
+    yield from map(facts_of, _fact_rows(db, source, run_ids))
+
+
+def _fact_rows(db: Warehouse, source: str, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    db.execute("create or replace temp table wanted_runs (source varchar, run_id varchar)")
+    db.execute("insert into wanted_runs select ?, unnest(?::varchar[])", (source, list(run_ids)))
+    return db.rows(f"{over_wanted_runs('int_run_facts')} order by run_id")
 
 
 def _understand_source(
@@ -78,34 +82,70 @@ def _understand_source(
     preferred: list[str],
     catalog: Catalog,
     rules: tuple[HardwareRule, ...],
+    crashed: Mapping[str, dict[str, Any]],
     bills: Mapping[str, RunBill],
 ) -> None:
-    elsewhere = "run_id in (select run_id from raw_runs where list_contains(?::varchar[], source))"
-    db.execute(f"delete from training_runs where source = ? and {elsewhere}", (source, preferred))
-    interpreter = _fingerprint(catalog, rules)
-    waiting = db.execute(
-        "select run_id, r.content_hash from raw_runs r left join understood u using (source, run_id) "
-        "left join training_runs t using (source, run_id) left join int_run_bills b using (run_id) "
-        f"where source = ? and not {elsewhere} and (t.run_id is null or u.content_hash is distinct from r.content_hash "
-        "or u.interpreter is distinct from ? or u.bill_usd is distinct from b.cost_usd) order by run_id",
-        (source, preferred, interpreter),
+    db.execute(
+        "create or replace temp table counted_elsewhere as "
+        "select run_id from raw_runs where list_contains(?::varchar[], source) "
+        "union select run_id from int_runs_of_others where source = ?",
+        (preferred, source),
     )
-    for first in range(0, len(waiting), RUNS_PER_QUERY):
-        hashes = dict(waiting[first : first + RUNS_PER_QUERY])
-        runs = [interpret(facts, catalog, rules) for facts in read_facts(db, source, list(hashes), bills)]
-        done = [
-            Understood(
-                source=source,
-                run_id=run_id,
-                content_hash=content_hash,
-                interpreter=interpreter,
-                bill_usd=bills[run_id].cost_usd if run_id in bills else None,
-            )
-            for run_id, content_hash in hashes.items()
-        ]
+    elsewhere = "run_id in (from counted_elsewhere)"
+    db.execute(f"delete from training_runs where source = ? and {elsewhere}", (source,))
+    interpreter = _fingerprint(catalog, rules)
+    beside = {run_id: crashed.get(run_id, {}) | _billed(bills.get(run_id)) for run_id in {*crashed, *bills}}
+    expected = {run_id: f"{interpreter}, {sorted(given.items())}" for run_id, given in beside.items()}
+    waiting = [
+        (run_id, content_hash)
+        for run_id, content_hash, understood_by in db.execute(
+            "select run_id, r.content_hash, case when t.run_id is not null and u.content_hash = r.content_hash "
+            "then u.interpreter end from raw_runs r left join understood u using (source, run_id) "
+            f"left join training_runs t using (source, run_id) where source = ? and not {elsewhere} order by run_id",
+            (source,),
+        )
+        if understood_by != expected.get(run_id, interpreter)
+    ]
+
+    def parts() -> Iterator[tuple[list[dict[str, Any]], list[Understood]]]:
+        for first in range(0, len(waiting), RUNS_PER_QUERY):
+            hashes = dict(waiting[first : first + RUNS_PER_QUERY])
+            rows = [row | beside.get(row["run_id"], {}) for row in _fact_rows(db, source, list(hashes))]
+            for start in range(0, len(rows), RUNS_PER_PART):
+                part = rows[start : start + RUNS_PER_PART]
+                yield (
+                    part,
+                    [
+                        Understood(
+                            source=source,
+                            run_id=row["run_id"],
+                            content_hash=hashes[row["run_id"]],
+                            interpreter=expected.get(row["run_id"], interpreter),
+                        )
+                        for row in part
+                    ],
+                )
+
+    for runs, done in interpreted(parts(), catalog, rules, in_parallel=len(waiting) >= PARALLEL_FROM):
         with db.transaction():
-            store(db, "training_runs", runs)
+            upsert_arrow(db, "training_runs", TrainingRun, runs, TABLES["training_runs"][1])
             upsert(db, "understood", done, UNDERSTOOD_KEY)
+
+
+def _crashed(db: Warehouse, source: str, now: datetime | None) -> dict[str, dict[str, Any]]:
+    """Runs that never said how they ended, with what is taken for it."""
+    if now is None:
+        return {}
+    silent_since_ms = int(now.timestamp() * 1000) - SILENCE_MS
+    rows = db.execute(
+        "select run_id, last_seen_at from int_silent_runs where source = ? and last_seen_ms < ?",
+        (source, silent_since_ms),
+    )
+    return {run_id: {"status": "FAILED", "ended_at": last_seen_at} for run_id, last_seen_at in rows}
+
+
+def _billed(bill: RunBill | None) -> dict[str, Any]:
+    return {} if bill is None else {"bill_usd": bill.cost_usd, "num_charges": bill.num_charges}
 
 
 def _fingerprint(catalog: Catalog, rules: tuple[HardwareRule, ...]) -> str:
@@ -116,27 +156,3 @@ def _fingerprint(catalog: Catalog, rules: tuple[HardwareRule, ...]) -> str:
         for file in sorted((package / folder).glob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _facts(row: dict[str, Any], bill: RunBill | None) -> RunFacts:
-    metrics = json.loads(row["metrics"])
-    return RunFacts(
-        source=row["source"],
-        run_id=row["run_id"],
-        experiment=row["experiment"],
-        name=row["name"],
-        status=row["status"],
-        started_at=row["started_at"],
-        ended_at=row["ended_at"],
-        params=json.loads(row["params"]),
-        tags=json.loads(row["tags"]),
-        metrics={name: MetricPoint(point["value"], point["step"]) for name, point in metrics.items()},
-        gpus=tuple(GpuUsage(**gpu) for gpu in json.loads(row["gpus"])),
-        inputs=tuple(LoggedInput(**given) for given in json.loads(row["inputs"])),
-        num_nodes=row["num_nodes"],
-        network_bytes=row["network_bytes"],
-        bill_usd=None if bill is None else bill.cost_usd,
-        num_charges=0 if bill is None else bill.num_charges,
-        host_max_memory_bytes=row["host_max_memory_bytes"],
-        disk_growth_bytes=row["disk_growth_bytes"],
-    )

@@ -1,39 +1,16 @@
 """Lands raw runs: a run's rows are replaced only where its content changed, so that landing twice changes nothing."""
 
-import hashlib
-import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from planner.domain.raw_run import RawRun
+from planner.domain.raw_batch import RAW_COLUMNS, RawBatch, only, run_ids
 from planner.warehouse.connection import Warehouse
 
-TABLES: dict[str, dict[str, str]] = {
-    "raw_runs": {
-        "experiment_id": "string",
-        "experiment_name": "string",
-        "run_name": "string",
-        "status": "string",
-        "lifecycle_stage": "string",
-        "start_ms": "int64",
-        "end_ms": "int64",
-        "content_hash": "string",
-    },
-    "raw_params": {"key": "string", "value": "string"},
-    "raw_tags": {"key": "string", "value": "string"},
-    "raw_metrics": {"key": "string", "value": "float64", "step": "int64", "timestamp_ms": "int64"},
-    "raw_system_samples": {"key": "string", "value": "float64", "step": "int64", "timestamp_ms": "int64"},
-    "raw_inputs": {
-        "name": "string",
-        "digest": "string",
-        "source_type": "string",
-        "schema": "string",
-        "profile": "string",
-        "context": "string",
-    },
-}
+MAX_SAMPLES = 5000
+"""Of a metric of the hardware with more samples every n-th is kept, and the last: 14 hours at one in 10 seconds."""
+
+DELETION = "delete from {} where source = ? and run_id"
 
 
 @dataclass(frozen=True)
@@ -44,112 +21,96 @@ class Landed:
     num_changed: int
     newest_end_ms: int | None
     """Latest end of the runs read, times in the future left out: the next watermark."""
+    num_quarantined: int = 0
+    """Runs that could not be landed; ``quarantined_runs`` says why."""
 
 
-def land(db: Warehouse, source: str, batches: Iterable[Sequence[RawRun]]) -> Landed:
-    """Writes the runs of one source, each batch in one transaction."""
-    num_read = num_changed = 0
+def land(db: Warehouse, source: str, batches: Iterable[RawBatch]) -> Landed:
+    """Writes the runs of one source, each batch in one transaction; what was there stays where the disk is full."""
+    num_read = num_changed = num_quarantined = 0
     newest: int | None = None
     now_ms = int(time.time() * 1000)
     for batch in batches:
-        num_read += len(batch)
-        num_changed += _land_batch(db, source, batch)
-        ends = [run.end_ms for run in batch if run.end_ms is not None and run.end_ms <= now_ms]
+        num_read += batch["raw_runs"].num_rows
+        changed, quarantined = _land_or_quarantine(db, source, batch)
+        num_changed += changed
+        num_quarantined += quarantined
+        ends = [end for end in batch["raw_runs"].column("end_ms").to_pylist() if end is not None and end <= now_ms]
         newest = max(ends + ([] if newest is None else [newest]), default=None)
-    return Landed(num_read, num_changed, newest)
+    return Landed(num_read, num_changed, newest, num_quarantined)
 
 
-def watermark(db: Warehouse, source: str, experiment_patterns: Sequence[str]) -> int | None:
-    """End of the newest run at the last complete reading, in ms; None where these patterns were never read whole."""
-    found = db.execute(
-        "select watermark_ms from ingest_state where source = ? and experiment_patterns = ?",
-        (source, _patterns_text(experiment_patterns)),
-    )
-    return int(found[0][0]) if found else None
+def _land_or_quarantine(db: Warehouse, source: str, batch: RawBatch) -> tuple[int, int]:
+    """Number of runs changed and quarantined: a batch that does not fit is halved until the run is found."""
+    import duckdb
+
+    try:
+        return _land_batch(db, source, batch), 0
+    except (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError) as error:
+        ids = run_ids(batch)
+        if len(ids) > 1:
+            halves = (ids[: len(ids) // 2], ids[len(ids) // 2 :])
+            first, second = (_land_or_quarantine(db, source, only(batch, half)) for half in halves)
+            return first[0] + second[0], first[1] + second[1]
+        reason = " ".join(str(error).split())[:500]
+        with db.transaction():
+            db.execute("delete from quarantined_runs where source = ? and run_id = ?", (source, ids[0]))
+            db.execute("insert into quarantined_runs values (?, ?, ?)", (source, ids[0], reason))
+        return 0, 1
 
 
-def set_watermark(db: Warehouse, source: str, experiment_patterns: Sequence[str], watermark_ms: int) -> None:
-    """To be called after a reading that went through to its end; a watermark never goes back for the same patterns."""
-    db.execute(
-        "insert into ingest_state values (?, ?, ?) on conflict (source) do update set "
-        "experiment_patterns = excluded.experiment_patterns, watermark_ms = case when "
-        "ingest_state.experiment_patterns = excluded.experiment_patterns "
-        "then greatest(ingest_state.watermark_ms, excluded.watermark_ms) else excluded.watermark_ms end",
-        (source, _patterns_text(experiment_patterns), watermark_ms),
-    )
-
-
-def open_run_ids(db: Warehouse, source: str) -> frozenset[str]:
-    """Runs to look at again: not ended when last seen, or deleted and so perhaps restored."""
-    rows = db.execute(
-        "select run_id from raw_runs where source = ? and "
-        "(status not in ('FINISHED', 'FAILED', 'KILLED') or end_ms is null or lifecycle_stage = 'deleted')",
-        (source,),
-    )
-    return frozenset(run_id for (run_id,) in rows)
-
-
-def _land_batch(db: Warehouse, source: str, batch: Sequence[RawRun]) -> int:
-    hashes = {run.run_id: _content_hash(run) for run in batch}
-    known = dict(
+def _land_batch(db: Warehouse, source: str, batch: RawBatch) -> int:
+    given = {f"given_{table}": rows for table, rows in batch.items()}
+    with db.shown(given), db.transaction():
+        db.execute(f"create or replace temp table fingerprints as {_fingerprints()}")
         db.execute(
-            "select run_id, content_hash from raw_runs where source = ? and list_contains(?, run_id)",
-            (source, list(hashes)),
+            "create or replace temp table changed as "
+            "select f.run_id, f.content_hash, r.run_id is not null as is_known from fingerprints f "
+            "left join (select run_id, content_hash from raw_runs where source = ?) r using (run_id) "
+            "where r.content_hash is distinct from f.content_hash",
+            (source,),
         )
+        num_changed, num_known = db.execute("select count(*), count(*) filter (is_known) from changed")[0]
+        if num_changed:
+            if num_known:
+                for table in (*RAW_COLUMNS, "quarantined_runs"):
+                    db.execute(f"{DELETION.format(table)} in (select run_id from changed)", (source,))
+            else:
+                db.execute(f"{DELETION.format('quarantined_runs')} in (select run_id from changed)", (source,))
+            is_all = num_changed == batch["raw_runs"].num_rows
+            for table in RAW_COLUMNS:
+                db.execute(_insertion(table, "" if is_all else "semi join changed using (run_id)"), (source,))
+    return int(num_changed)
+
+
+def _fingerprints() -> str:
+    """A number for the content of each run, whatever the order of its rows."""
+    rows = " union all ".join(
+        f"select run_id, hash('{table}', {', '.join(columns)}) as part from given_{table}"
+        for table, columns in RAW_COLUMNS.items()
     )
-    changed = {run.run_id: run for run in batch if known.get(run.run_id) != hashes[run.run_id]}
-    if not changed:
-        return 0
-    replaced = [run_id for run_id in changed if run_id in known]
-    with db.transaction():
-        for table, columns in TABLES.items():
-            if replaced:
-                db.execute(f"delete from {table} where source = ? and list_contains(?, run_id)", (source, replaced))
-            rows = [
-                (source, run.run_id, *row)
-                for run in changed.values()
-                for row in _rows_of(table, run, hashes[run.run_id])
-            ]
-            if rows:
-                names = ("source", "run_id", *columns)
-                kinds = ("string", "string", *columns.values())
-                db.insert(f"insert into {table} ({', '.join(names)}) select * from batch", _arrow(rows, names, kinds))
-    return len(changed)
+    return f"select run_id, sum(part)::varchar as content_hash from ({rows}) group by run_id"
 
 
-def _rows_of(table: str, run: RawRun, content_hash: str) -> Iterable[tuple[Any, ...]]:
+def _insertion(table: str, which: str) -> str:
+    names = ", ".join(("run_id", *RAW_COLUMNS[table]))
     if table == "raw_runs":
-        return [
-            (
-                run.experiment_id,
-                run.experiment_name,
-                run.run_name,
-                run.status,
-                run.lifecycle_stage,
-                run.start_ms,
-                run.end_ms,
-                content_hash,
-            )
-        ]
-    if table == "raw_params":
-        return list(run.params.items())
-    if table == "raw_tags":
-        return list(run.tags.items())
-    return {"raw_metrics": run.metrics, "raw_system_samples": run.system_samples, "raw_inputs": run.inputs}[table]
+        return (
+            f"insert into raw_runs (source, {names}, content_hash) "
+            f"select ?, {names}, content_hash from given_raw_runs join changed using (run_id)"
+        )
+    given = THINNED if table == "raw_system_samples" else f"given_{table}"
+    return f"insert into {table} (source, {names}) select ?, {names} from {given} {which}"
 
 
-def _content_hash(run: RawRun) -> str:
-    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
-
-
-def _arrow(rows: Sequence[tuple[Any, ...]], names: Sequence[str], kinds: Sequence[str]) -> Any:
-    import pyarrow as pa
-
-    arrays = [
-        pa.array(values, type=getattr(pa, kind)()) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)
-    ]
-    return pa.table(arrays, names=list(names))
-
-
-def _patterns_text(experiment_patterns: Sequence[str]) -> str:
-    return json.dumps(sorted(experiment_patterns))
+THINNED = f"""(
+with long as (select run_id from given_raw_system_samples group by run_id having count(*) > {MAX_SAMPLES}),
+placed as (
+    select *, row_number() over (partition by run_id, key order by timestamp_ms, step, value) as place,
+        count(*) over (partition by run_id, key) as num
+    from given_raw_system_samples semi join long using (run_id)
+)
+select * from given_raw_system_samples anti join long using (run_id)
+union all
+select * exclude (place, num) from placed where place % ceil(num / {MAX_SAMPLES})::bigint = 0 or place = num
+)"""

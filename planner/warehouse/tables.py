@@ -4,6 +4,7 @@ import json
 import types
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
+from functools import cache
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
@@ -23,6 +24,7 @@ class Column(NamedTuple):
     nullable: bool
 
 
+@cache
 def columns_of(row_type: type[Frozen]) -> tuple[Column, ...]:
     """Columns for the fields of a type: scalars as themselves, everything nested as JSON."""
     found = []
@@ -69,17 +71,21 @@ def upsert(db: Warehouse, name: str, rows: Iterable[Row], key: tuple[str, ...]) 
     with db.transaction():
         for batch in _in_batches(rows):
             latest = {tuple(getattr(row, part) for part in key): row for row in batch}
-            columns = columns_of(type(batch[0]))
-            names = _listed(c.name for c in columns)
-            others = [_quoted(c.name) for c in columns if c.name not in key]
-            changes = ", ".join(f"{column} = excluded.{column}" for column in others)
-            differs = " or ".join(f"{name}.{column} is distinct from excluded.{column}" for column in others)
-            action = f"do update set {changes} where {differs}" if others else "do nothing"
-            touched += db.insert(
-                f"insert into {name} ({names}) select {names} from batch on conflict ({_listed(key)}) {action}",
-                _arrow(latest.values(), columns),
-            )
+            touched += upsert_arrow(db, name, type(batch[0]), as_arrow(type(batch[0]), latest.values()), key)
     return touched
+
+
+def upsert_arrow(db: Warehouse, name: str, row_type: type[Frozen], batch: Any, key: tuple[str, ...]) -> int:
+    """The same for an Arrow table made by ``as_arrow``, in which no key comes twice."""
+    columns = columns_of(row_type)
+    names = _listed(c.name for c in columns)
+    others = [_quoted(c.name) for c in columns if c.name not in key]
+    changes = ", ".join(f"{column} = excluded.{column}" for column in others)
+    differs = " or ".join(f"{name}.{column} is distinct from excluded.{column}" for column in others)
+    action = f"do update set {changes} where {differs}" if others else "do nothing"
+    return db.insert(
+        f"insert into {name} ({names}) select {names} from batch on conflict ({_listed(key)}) {action}", batch
+    )
 
 
 def replace_all(
@@ -149,9 +155,11 @@ def _in_batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _arrow(rows: Iterable[Frozen], columns: Sequence[Column]) -> Any:
+def as_arrow(row_type: type[Frozen], rows: Iterable[Frozen]) -> Any:
+    """Rows of a type as an Arrow table."""
     import pyarrow as pa
 
+    columns = columns_of(row_type)
     arrow_types = {
         "VARCHAR": pa.string(),
         "BIGINT": pa.int64(),

@@ -2,3 +2,4 @@
 select r.source, r.run_id
 from raw_runs as r
 anti join training_runs as t using (run_id)
+anti join int_runs_of_others as o on o.source = r.source and o.run_id = r.run_id

@@ -9,11 +9,10 @@ with runs as (
 experiments as (
     select experiment, count(*) as num_runs, count(*) filter (where is_estimable) as num_estimable from runs group by experiment
 ),
-fields as (
-    select r.experiment, o.key as field, o.value ->> '$.kind' as kind, count(*) as num_runs
-    from runs as r, json_each(r.origins) as o
-    group by all
-)
+entries as (
+    select experiment, unnest(map_entries(from_json(origins, '"MAP(VARCHAR, STRUCT(kind VARCHAR))"'))) as entry from runs
+),
+fields as (select experiment, entry.key as field, entry.value.kind as kind, count(*) as num_runs from entries group by all)
 select
     f.experiment,
     any_value(e.num_runs) as num_runs,

@@ -67,7 +67,7 @@ def test_spot_and_on_demand_are_two_prices(make_config: Any) -> None:
 
 def test_a_missing_price_gives_no_cost_and_a_note_that_names_what_there_is(make_config: Any) -> None:
     cluster = make_config(cluster={"provider": "three"}).cluster
-    cost, rows, notes = cost_of_run(cluster, BOOK, DAY, accelerator_hours=HOURS, stored_bytes=1.0, uploaded_bytes=1.0)
+    cost, rows, notes = cost_of_run(cluster, BOOK, DAY, accelerator_hours=HOURS, stored_byte_months=1.0, uploaded_bytes=1.0)
     assert (cost, rows) == (None, {})
     assert "provider three" in notes[0]
     assert "one here Standard" in notes[0]
@@ -82,9 +82,9 @@ def test_without_prices_there_is_no_cost_but_a_reason(make_config: Any) -> None:
 def test_cost_is_hours_storage_and_egress(make_config: Any) -> None:
     cluster = make_config(cluster={"provider": "one", "region": "here"}).cluster
     cost, rows, notes = cost_of_run(
-        cluster, BOOK, DAY, accelerator_hours=HOURS, stored_bytes=100 * GIB, uploaded_bytes=10 * GIB
+        cluster, BOOK, DAY, accelerator_hours=HOURS, stored_byte_months=100 * GIB, uploaded_bytes=10 * GIB
     )
-    assert rows == pytest.approx({"compute": 20.0, "storage_month": 2.0, "egress": 1.0})
+    assert rows == pytest.approx({"compute": 20.0, "storage": 2.0, "egress": 1.0})
     assert cost is not None
     assert cost.p50 == sum(rows.values())
     assert (cost.p10, cost.p90) == pytest.approx((8 * 2 + 3, 15 * 2 + 3))
@@ -93,14 +93,14 @@ def test_cost_is_hours_storage_and_egress(make_config: Any) -> None:
 
 def test_a_side_price_that_is_missing_is_left_out_with_a_note(make_config: Any) -> None:
     cluster = make_config(cluster={"provider": "two"}).cluster
-    _, rows, notes = cost_of_run(cluster, BOOK, DAY, accelerator_hours=HOURS, stored_bytes=1e9, uploaded_bytes=1e9)
+    _, rows, notes = cost_of_run(cluster, BOOK, DAY, accelerator_hours=HOURS, stored_byte_months=1e9, uploaded_bytes=1e9)
     assert set(rows) == {"compute"}
     assert len(notes) == 2
 
 
 def test_twice_the_hours_double_the_compute_row_only(make_config: Any) -> None:
     cluster = make_config(cluster={"provider": "one"}).cluster
-    cost, rows, _ = cost_of_run(cluster, BOOK, DAY, accelerator_hours=HOURS, stored_bytes=50 * GIB, uploaded_bytes=0.0)
+    cost, rows, _ = cost_of_run(cluster, BOOK, DAY, accelerator_hours=HOURS, stored_byte_months=50 * GIB, uploaded_bytes=0.0)
     changed, changed_rows = with_compute_hours(cost, rows, old_hours=HOURS, new_hours=HOURS.scale(2.0))
     assert changed_rows == pytest.approx({**rows, "compute": 2 * rows["compute"]})
     assert changed is not None
@@ -113,7 +113,7 @@ def test_whole_instances_are_billed(make_config: Any, used: int, billed: int) ->
     book = PriceBook(prices=(price(usd_per_unit=16.0, unit="instance_hour", accelerators_per_instance=8),))
     cluster = make_config(cluster={"count": used}).cluster
     hours = Quantiles.exact(10.0 * used)
-    cost, rows, notes = cost_of_run(cluster, book, DAY, accelerator_hours=hours, stored_bytes=0, uploaded_bytes=0)
+    cost, rows, notes = cost_of_run(cluster, book, DAY, accelerator_hours=hours, stored_byte_months=0, uploaded_bytes=0)
     assert cost is not None
     assert any("whole instances are billed" in note for note in notes) == (used < billed)
     assert cost.p50 == pytest.approx(billed * 2.0 * 10)
@@ -153,7 +153,7 @@ def test_an_hour_that_has_begun_is_billed_where_the_provider_bills_hours(make_co
     book = PriceBook(prices=(price(billing_increment_s=3600.0),))
     cluster = make_config(cluster={"count": 2}).cluster
     _, rows, _ = cost_of_run(
-        cluster, book, DAY, accelerator_hours=Quantiles.exact(2.2), stored_bytes=0, uploaded_bytes=0
+        cluster, book, DAY, accelerator_hours=Quantiles.exact(2.2), stored_byte_months=0, uploaded_bytes=0
     )
     assert rows == pytest.approx({"compute": 2 * 2 * 2.0})
 
@@ -164,7 +164,7 @@ def test_machines_of_ones_own_cost_capital_space_and_power(make_config: Any) -> 
         "utilisation_ratio": 0.5,
     }  # fmt: skip
     cluster = make_config(cluster={"owned": owned, "power": {"power_w": 1000, "pue_ratio": 1.5}}).cluster
-    cost, rows, _ = cost_of_run(cluster, None, DAY, accelerator_hours=HOURS, stored_bytes=0, uploaded_bytes=0)
+    cost, rows, _ = cost_of_run(cluster, None, DAY, accelerator_hours=HOURS, stored_byte_months=0, uploaded_bytes=0)
     assert rows == pytest.approx({"capital": 20.0, "space": 2.0, "power": 3.0})
     assert cost is not None
     assert cost.p50 == sum(rows.values())

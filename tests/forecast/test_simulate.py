@@ -181,7 +181,7 @@ def test_cost_is_as_unsure_as_the_estimate_says_and_its_price_is_shared(make_upd
 
 
 def test_storage_and_egress_cost_the_same_for_long_and_short_runs(make_update: Make) -> None:
-    rows = {"compute": 12.0, "storage_month": 3.0, "egress": 1.0}
+    rows = {"compute": 12.0, "storage": 3.0, "egress": 1.0}
     update = make_update(2, estimate={"cost_breakdown_usd": rows}, dataset_growth_ratio_per_update=1.0)
     simulated = simulate_update(update, block(2))
     assert simulated.cost_usd is not None

@@ -71,7 +71,7 @@ def cost(
     cluster: Cluster, book: PriceBook, day: date, accelerator_hours: Quantiles, stored: float = 0.0
 ) -> tuple[Quantiles | None, dict[str, float]]:
     total, rows, notes = cost_of_run(
-        cluster, book, day, accelerator_hours=accelerator_hours, stored_bytes=stored, uploaded_bytes=stored
+        cluster, book, day, accelerator_hours=accelerator_hours, stored_byte_months=stored, uploaded_bytes=stored
     )
     assert total is not None or notes
     return total, rows

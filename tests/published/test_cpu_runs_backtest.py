@@ -31,7 +31,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     source = Source(tracking_uri=f"sqlite:///{STORE.resolve()}")
     with connect(tmp_path_factory.mktemp("backtest") / "warehouse.duckdb") as db:
         reader = open_reader(source.tracking_uri)
-        land(db, reader.source, reader.read(source.experiments, ended_since_ms=None))
+        land(db, reader.source, reader.read(source.experiments))
         understand(db, catalog, Programme(name="cpu", sources=(source,)))
         return compare(read(db, "training_runs", TrainingRun), catalog.prices)
 

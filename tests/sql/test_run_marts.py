@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from planner.calibration.compare import Refusal, RunCost
+from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawRun
 from planner.domain.training_run import TrainingRun
 from planner.warehouse.build import build, run_checks
@@ -139,8 +140,8 @@ def test_checks_name_the_rows_that_break_them(db: Warehouse) -> None:
     run = RawRun(
         "r1", "1", "chat", "run", "FINISHED", "active", 1_780_000_000_000, 1_770_000_000_000, {"a": "b"}, {}, (), (), ()
     )
-    land(db, "s", [[run]])
-    land(db, "t", [[run._replace(end_ms=None)]])
+    land(db, "s", [as_batch([run])])
+    land(db, "t", [as_batch([run._replace(end_ms=None)])])
     db.execute("insert into raw_runs select * from raw_runs where source = 't'")
     db.execute("insert into raw_params values ('s', 'gone', 'k', 'v')")
     store(db, "training_runs", [training_run("r2", None), training_run("r2", None, source="t")])

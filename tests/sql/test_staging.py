@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawInput, RawMetric, RawRun
 from planner.warehouse.build import build_views
 from planner.warehouse.connection import Warehouse
@@ -20,7 +21,7 @@ def sample(key: str, value: float | None, at: int = 0) -> RawMetric:
 
 
 def landed(db: Warehouse, **given: object) -> Warehouse:
-    land(db, "s", [[raw_run(**given)]])
+    land(db, "s", [as_batch([raw_run(**given)])])
     build_views(db)
     return db
 

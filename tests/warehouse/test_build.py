@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawRun
 from planner.warehouse import build as build_module
 from planner.warehouse.build import build, run_checks
@@ -33,7 +34,7 @@ def test_everything_is_built_on_an_empty_warehouse(db: Warehouse) -> None:
 
 
 def test_building_twice_gives_the_same(db: Warehouse, make_run: MakeRun) -> None:
-    land(db, "a", [[make_run(1)]])
+    land(db, "a", [as_batch([make_run(1)])])
     build(db, time_zone="UTC", as_of=NOW)
     before = db.execute("select * from stg_runs")
     build(db, time_zone="UTC", as_of=NOW)

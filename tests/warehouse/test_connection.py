@@ -80,7 +80,7 @@ def test_a_missing_snapshot_says_how_to_make_one(tmp_path: Path) -> None:
 def test_what_fails_inside_a_transaction_leaves_nothing(db: Warehouse) -> None:
     def fail() -> None:
         with db.transaction(), db.transaction():
-            db.execute("insert into ingest_state values ('a', '[]', 1)")
+            db.execute("insert into ingest_state values ('a', '[]', 1, null)")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

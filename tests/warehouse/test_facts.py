@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from planner.catalog.load import load_catalog
 from planner.dialects.facts import RunFacts
 from planner.dialects.interpret import interpret
 from planner.domain.programme import Programme
+from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawMetric, RawRun
 from planner.domain.training_run import TrainingRun
 from planner.sources.reader import open_reader
-from planner.warehouse.build import build_views
+from planner.warehouse.build import build_views, run_checks
 from planner.warehouse.connection import Warehouse, connect
 from planner.warehouse.facts import read_facts, understand
 from planner.warehouse.landing import land
@@ -39,7 +41,7 @@ def programme(uri: str, **source: Any) -> Programme:
 
 def ingest(db: Warehouse, uri: str) -> int:
     reader = open_reader(uri)
-    land(db, reader.source, reader.read(["*"], ended_since_ms=None))
+    land(db, reader.source, reader.read(["*"]))
     return understand(db, load_catalog(), programme(uri))
 
 
@@ -163,16 +165,17 @@ from planner.catalog.load import load_catalog
 from planner.dialects.facts import RunFacts
 from planner.dialects.interpret import interpret
 from planner.domain.programme import Programme
-from planner.sources import mlflow_sqlite
+from planner.sources import sql_reader
 from planner.sources.reader import open_reader
 from planner.warehouse.connection import connect
 from planner.warehouse.facts import understand
-from planner.warehouse.landing import land, set_watermark
-mlflow_sqlite.BATCH_RUNS = 6
+from planner.warehouse.ingest_state import set_watermark
+from planner.warehouse.landing import land
+sql_reader.BATCH_RUNS = 6
 with connect(Path(sys.argv[1])) as db:
     reader = open_reader(sys.argv[2])
     print("reading", flush=True)
-    landed = land(db, reader.source, reader.read(["*"], ended_since_ms=None))
+    landed = land(db, reader.source, reader.read(["*"]))
     set_watermark(db, reader.source, ["*"], landed.newest_end_ms)
     understand(db, load_catalog(), Programme.model_validate({"name": "x", "sources": [{"tracking_uri": sys.argv[2]}]}))
 """
@@ -234,7 +237,7 @@ def test_hostile_runs_become_rows_that_say_what_is_unknown(db: Warehouse, make_r
         make_run(4, start_ms=1_780_000_005_000, end_ms=1_780_000_001_000),
         make_run(5, params={"per_device_train_batch_size": "4", "planner.method": "full", "planner.lora_rank": "8"}),
     ]
-    land(db, "sqlite:///x.db", [runs])
+    land(db, "sqlite:///x.db", [as_batch(runs)])
     assert understand(db, load_catalog(), programme("sqlite:///x.db")) == 5
     found = {run.run_id: run for run in read(db, "training_runs", TrainingRun)}
     assert [found[run.run_id].problem is None for run in runs] == [False] * 5
@@ -249,7 +252,7 @@ def test_hostile_runs_become_rows_that_say_what_is_unknown(db: Warehouse, make_r
 
 def test_hardware_rules_of_a_source_apply_to_its_runs_alone(db: Warehouse, make_run: MakeRun) -> None:
     for number, source in enumerate(("sqlite:///a.db", "sqlite:///b.db")):
-        land(db, source, [[make_run(number, params={"per_device_train_batch_size": "4"})]])
+        land(db, source, [as_batch([make_run(number, params={"per_device_train_batch_size": "4"})])])
     rules = [{"experiments": "ch*", "cluster": {"accelerator": "h100-sxm-80gb", "count": 8}}]
     understand(db, load_catalog(), programme("sqlite:///a.db", hardware=rules))
     clusters = {run.source: run.config.cluster for run in read(db, "training_runs", TrainingRun)}
@@ -263,8 +266,8 @@ def test_facts_are_read_in_parts_without_gap_or_double(
     db: Warehouse, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("planner.warehouse.facts.RUNS_PER_QUERY", 2)
-    land(db, "a", [[make_run(n) for n in range(5)]])
-    land(db, "b", [[make_run(n) for n in range(12, 15)]])
+    land(db, "a", [as_batch([make_run(n) for n in range(5)])])
+    land(db, "b", [as_batch([make_run(n) for n in range(12, 15)])])
     assert understand(db, load_catalog(), programme("a")) == 8
 
 
@@ -277,14 +280,14 @@ def test_only_what_changed_is_interpreted_again(
         seen.append(facts.run_id)
         return interpret(facts, *given)
 
-    monkeypatch.setattr("planner.warehouse.facts.interpret", watched)
+    monkeypatch.setattr("planner.warehouse.interpreted.interpret", watched)
     runs = [make_run(n) for n in range(3)]
-    land(db, "sqlite:///a.db", [runs])
+    land(db, "sqlite:///a.db", [as_batch(runs)])
     understand(db, load_catalog(), programme("sqlite:///a.db"))
     understand(db, load_catalog(), programme("sqlite:///a.db"))
     assert seen == [run.run_id for run in runs]
     seen.clear()
-    land(db, "sqlite:///a.db", [[make_run(1, status="FAILED")]])
+    land(db, "sqlite:///a.db", [as_batch([make_run(1, status="FAILED")])])
     understand(db, load_catalog(), programme("sqlite:///a.db"))
     assert seen == [runs[1].run_id]
     seen.clear()
@@ -295,9 +298,67 @@ def test_only_what_changed_is_interpreted_again(
 
 def test_facts_hold_values_and_steps_of_metrics(db: Warehouse, make_run: MakeRun) -> None:
     point = RawMetric("loss", 1.25, 7, 9)
-    land(db, "a", [[make_run(1, metrics=(point, RawMetric("nan", None, 7, 9)), params={"k": json.dumps({"q": '"'})})]])
+    land(
+        db,
+        "a",
+        [as_batch([make_run(1, metrics=(point, RawMetric("nan", None, 7, 9)), params={"k": json.dumps({"q": '"'})})])],
+    )
     build_views(db)
     (facts,) = read_facts(db, "a", [make_run(1).run_id])
     assert facts.metrics["loss"] == (1.25, 7)
     assert facts.metrics["nan"] == (None, 7)
     assert facts.params == {"k": '{"q": "\\""}'}
+
+
+def test_a_run_that_is_silent_for_a_day_has_crashed(db: Warehouse, make_run: MakeRun) -> None:
+    last = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    point = RawMetric("loss", 1.0, 7, int(last.timestamp() * 1000))
+    run = make_run(1, status="RUNNING", start_ms=point.timestamp_ms - 3_600_000, end_ms=None, metrics=(point,))
+    land(db, "sqlite:///a.db", [as_batch([run])])
+
+    def status_after(hours: float) -> tuple[str, datetime | None]:
+        now = last + timedelta(hours=hours)
+        understand(db, load_catalog(), programme("sqlite:///a.db"), now=now)
+        (found,) = read(db, "training_runs", TrainingRun)
+        return found.status, found.ended_at
+
+    assert status_after(23) == ("RUNNING", None)
+    assert status_after(25) == ("FAILED", last)
+    resumed = run._replace(metrics=(point._replace(timestamp_ms=point.timestamp_ms + 3_600_000),))
+    land(db, "sqlite:///a.db", [as_batch([resumed])])
+    assert status_after(24.5) == ("RUNNING", None)
+
+
+def test_many_runs_are_interpreted_in_processes_with_the_same_result(
+    db: Warehouse, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, dump: Dump
+) -> None:
+    monkeypatch.setattr("planner.warehouse.facts.RUNS_PER_PART", 3)
+    land(db, "sqlite:///a.db", [as_batch([make_run(n, params={"p": str(n)}) for n in range(20)])])
+    understand(db, load_catalog(), programme("sqlite:///a.db"))
+    alone = dump(db)
+    db.execute("delete from training_runs")
+    monkeypatch.setattr("planner.warehouse.facts.PARALLEL_FROM", 10)
+    understand(db, load_catalog(), programme("sqlite:///a.db"))
+    assert dump(db) == alone
+
+
+def test_a_run_that_only_holds_others_together_and_processes_of_one_job_are_counted_once(
+    db: Warehouse, make_run: MakeRun
+) -> None:
+    sweep = make_run(1, params={}, metrics=(), system_samples=())
+    children = [
+        make_run(n, tags={"mlflow.parentRunId": sweep.run_id}, params={"output_dir": "o", "lr": str(n)}) for n in (2, 3)
+    ]
+    point = RawMetric("grad_norm", 1.0, 1, 1)
+    ranks = [
+        make_run(n, params={"output_dir": "x"}, metrics=(point, *make_run().metrics) if n == 11 else ())
+        for n in range(10, 14)
+    ]
+    again = make_run(14, params={"output_dir": "x"}, start_ms=1_780_003_610_000)
+    parent = make_run(20, start_ms=0)
+    child = make_run(21, tags={"mlflow.parentRunId": parent.run_id}, start_ms=5)
+    land(db, "sqlite:///a.db", [as_batch([sweep, *children, *ranks, again, parent, child])])
+    understand(db, load_catalog(), programme("sqlite:///a.db"))
+    counted = {run.run_id for run in read(db, "training_runs", TrainingRun)}
+    assert counted == {run.run_id for run in (*children, ranks[1], again, parent, child)}
+    assert "check_runs_without_training_run" not in run_checks(db)

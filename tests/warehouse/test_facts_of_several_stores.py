@@ -4,6 +4,7 @@ from typing import Any
 
 from planner.catalog.load import load_catalog
 from planner.domain.programme import Programme
+from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawRun
 from planner.warehouse.build import build, run_checks
 from planner.warehouse.connection import Warehouse
@@ -23,9 +24,9 @@ def understood(db: Warehouse, *uris: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_store_that_moved_takes_its_runs_along_and_none_is_counted_twice(db: Warehouse, make_run: MakeRun) -> None:
-    land(db, OLD, [[make_run(1, status="RUNNING"), make_run(2)]])
+    land(db, OLD, [as_batch([make_run(1, status="RUNNING"), make_run(2)])])
     assert len(understood(db, OLD)) == 2
-    land(db, NEW, [[make_run(1), make_run(3)]])
+    land(db, NEW, [as_batch([make_run(1), make_run(3)])])
     expected = [(NEW, "run 1", "FINISHED"), (OLD, "run 2", "FINISHED"), (NEW, "run 3", "FINISHED")]
     assert understood(db, NEW) == expected
     assert understood(db, NEW) == expected
@@ -34,8 +35,8 @@ def test_a_store_that_moved_takes_its_runs_along_and_none_is_counted_twice(db: W
 def test_a_run_in_two_sources_is_read_from_the_one_that_the_programme_names_first(
     db: Warehouse, make_run: MakeRun, dump: Dump
 ) -> None:
-    land(db, OLD, [[make_run(1)]])
-    land(db, NEW, [[make_run(1)]])
+    land(db, OLD, [as_batch([make_run(1)])])
+    land(db, NEW, [as_batch([make_run(1)])])
     assert understood(db, NEW, OLD) == [(NEW, "run 1", "FINISHED")]
     assert understood(db, OLD, NEW) == [(OLD, "run 1", "FINISHED")]
     before = dump(db)
@@ -44,8 +45,8 @@ def test_a_run_in_two_sources_is_read_from_the_one_that_the_programme_names_firs
 
 
 def test_copies_of_a_run_break_no_check(db: Warehouse, make_run: MakeRun) -> None:
-    land(db, OLD, [[make_run(1)]])
-    land(db, NEW, [[make_run(1)]])
+    land(db, OLD, [as_batch([make_run(1)])])
+    land(db, NEW, [as_batch([make_run(1)])])
     understood(db, NEW)
     build(db, time_zone="UTC", as_of=datetime(2026, 11, 24, tzinfo=UTC))
     assert run_checks(db) == {}
