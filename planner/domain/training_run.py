@@ -63,3 +63,5 @@ class TrainingRun(Frozen):
     """By field of config and actual (``lora.rank``, ``actual.tokens``)."""
     problem: str | None = None
     """Why the run cannot be estimated; None where it can."""
+    out_of_memory: bool | None = None
+    """Whether a failed run ran out of accelerator memory; None where nothing tells."""

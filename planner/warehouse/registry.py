@@ -9,7 +9,7 @@ from planner.calibration.residuals import Residual
 from planner.domain import Frozen
 from planner.domain.calibration import Calibration
 from planner.domain.training_run import TrainingRun
-from planner.drift.status import DriftStatus
+from planner.drift.report import DriftPoint, DriftStatus
 from planner.forecast.plan import CadenceOfUpdate
 from planner.forecast.weekly import ForecastTotal, ForecastWeek
 from planner.gate.decision import GateDecision
@@ -24,6 +24,7 @@ TABLES: dict[str, tuple[type[Frozen], tuple[str, ...]]] = {
     "run_costs": (RunCost, ("run_id",)),
     "refusals": (Refusal, ("run_id",)),
     "drift_statuses": (DriftStatus, ("as_of", "resource", "group")),
+    "drift_points": (DriftPoint, ("as_of", "resource", "group", "run_id")),
     "forecast_weeks": (ForecastWeek, ("as_of", "week_start", "programme", "resource")),
     "forecast_totals": (ForecastTotal, ("as_of", "programme", "resource")),
     "cadences": (CadenceOfUpdate, ("as_of", "programme")),
