@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from planner.calibration.robust import WINSOR_LIMIT_SD, Floats
-from planner.drift.run_length import alarm_probability
+from planner.drift.run_length import alarm_probability, average_run_length
 
 FALSE_ALARMS_PER_QUARTER = 0.25
 """Of all charts together: one a year."""
@@ -18,7 +18,7 @@ REFERENCE = 0.5
 HORIZON_RUNS = 25
 """Limits hold the chance of a false alarm within so many runs after a chart's start."""
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
-_VARIANCES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+_VARIANCES = (0.0, 0.03, 0.1, 0.25, 0.6)
 
 
 def reference_of(variance: Floats) -> Floats:
@@ -37,7 +37,8 @@ def limits_of(variance: Floats, runs_per_quarter: Iterable[float]) -> Floats:
     total = sum(runs_per_quarter)
     share = min(FALSE_ALARMS_PER_QUARTER * HORIZON_RUNS / total, 0.5) if total > 0 else 0.5
     rounded = float(f"{share:.1e}")
-    return np.interp(variance, _VARIANCES, [_limit(rounded, known) for known in _VARIANCES])
+    limits = np.maximum.accumulate([_limit(rounded, known) for known in _VARIANCES])
+    return np.interp(variance, _VARIANCES, limits)
 
 
 @lru_cache(maxsize=1024)
@@ -46,7 +47,7 @@ def _limit(share: float, variance: float) -> float:
     low, high = MIN_LIMIT, MAX_LIMIT
     if _false_alarms(low, variance) <= share:
         return low
-    while high - low > 0.05:
+    while high - low > 0.1:
         middle = (low + high) / 2
         low, high = (low, middle) if _false_alarms(middle, variance) <= share else (middle, high)
     return high
@@ -56,7 +57,7 @@ def _false_alarms(limit: float, variance: float) -> float:
     """Chance of a false alarm within the horizon, over all errors that the mean may have."""
     reference = REFERENCE + variance
     if variance == 0.0:
-        return alarm_probability(limit, HORIZON_RUNS, reference, 0.0, WINSOR_LIMIT_SD)
+        return HORIZON_RUNS / average_run_length(limit, reference, 0.0, WINSOR_LIMIT_SD)
     errors = np.sqrt(variance) * np.abs(_NODES)
     chances = [alarm_probability(limit, HORIZON_RUNS, reference, float(error), WINSOR_LIMIT_SD) for error in errors]
     return float(np.dot(_WEIGHTS, chances) / _WEIGHTS.sum())

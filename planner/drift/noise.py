@@ -4,7 +4,8 @@ import numpy as np
 
 from planner.calibration.robust import WINSORISED_VARIANCE, Floats, Ints
 
-MIN_PRIOR_DEGREES = 10.0
+ASSUMED_DEGREES = 10.0
+MIN_PRIOR_DEGREES = 4.0
 MAX_PRIOR_DEGREES = 200.0
 ALIKE_FROM = 4
 """So many groups tell whether noise differs between groups."""
@@ -22,13 +23,13 @@ def pooled_noise(deviation: Floats, group: Ints, num_groups: int, assumed: Float
     squares = np.bincount(group, weights=deviation**2, minlength=num_groups) / WINSORISED_VARIANCE
     own = degrees > 0
     if np.count_nonzero(own) < ALIKE_FROM or not squares[own].sum():
-        prior, prior_degrees = assumed, np.full(num_groups, MIN_PRIOR_DEGREES)
+        prior, prior_degrees = assumed, np.full(num_groups, ASSUMED_DEGREES)
     else:
         common = float(squares[own].sum() / degrees[own].sum())
         ratio = squares[own] / degrees[own] / common
         weight = degrees[own] / degrees[own].sum()
         chance = float(np.sum(weight * 2 / degrees[own]))
         spread = max((float(np.sum(weight * (ratio - 1) ** 2)) - chance) / (1 + chance), 1e-9)
-        held = min(max(4 + 2 / spread, MIN_PRIOR_DEGREES), MAX_PRIOR_DEGREES)
+        held = min(MIN_PRIOR_DEGREES + 2 / spread, MAX_PRIOR_DEGREES)
         prior, prior_degrees = np.full(num_groups, common), np.full(num_groups, held)
     return (prior_degrees * prior + squares) / (prior_degrees + degrees), prior_degrees + degrees

@@ -31,7 +31,10 @@ def alarm_probability(h: float, num_values: int, k: float = 0.5, shift: float = 
     silent = 1.0
     for mean in (shift, -shift):
         chain = _chain(h, k, mean, winsor)
-        silent *= float(np.linalg.matrix_power(chain, num_values)[0].sum())
+        still = np.ones(len(chain))
+        for _ in range(num_values):
+            still = chain @ still
+        silent *= float(still[0])
     return 1 - silent
 
 
@@ -43,11 +46,12 @@ def _one_sided(h: float, k: float, shift: float, winsor: float) -> float:
 def _chain(h: float, k: float, shift: float, winsor: float) -> Floats:
     """Chances of going from one state below the limit to another: state 0 is the sum 0, the others equal strips."""
     width = 2 * h / (2 * NUM_STATES - 1)
-    steps = np.arange(-NUM_STATES, NUM_STATES)
+    steps = range(-NUM_STATES, NUM_STATES)
     below = np.array([_distribution((step + 0.5) * width + k, shift, winsor) for step in steps])
     state = np.arange(NUM_STATES)
-    cumulative = below[state[None, :] - state[:, None] + NUM_STATES]
-    return np.diff(cumulative, prepend=0.0, axis=1)
+    chain: Floats = np.diff(below)[state[None, :] - state[:, None] + NUM_STATES - 1]
+    chain[:, 0] = below[NUM_STATES - state]
+    return chain
 
 
 def _distribution(value: float, mean: float, winsor: float) -> float:

@@ -14,7 +14,7 @@ from planner.drift.factors import NUMERIC, Factor, FactorKind
 
 SHIFT_PRIOR_RUNS = 1.0
 """A shift is shrunk as if one more run without it had been seen."""
-MARGIN = 2.0
+MARGIN = 1.0
 """How much better than every other explanation (in units of BIC) the one that is named has to be."""
 MIN_AFFECTED_RUNS = 3
 CHANGING: frozenset[FactorKind] = frozenset({"software version", "driver"})
@@ -112,7 +112,7 @@ def _candidates(evidence: Evidence, factors: Iterable[Factor], dated: float) -> 
             if not appeared and factor.kind in CHANGING:
                 continue
             runs = (level_of == level) if appeared else (level_of == level) & evidence.is_after
-            price = 0.0 if appeared else dated + 2 * math.log(max(len(set(level_of)), 1))
+            price = 0.0 if appeared else dated + math.log(max(len(set(level_of)), 1))
             yield _Candidate((factor.kind,), factor, str(level), runs, _explained(evidence.z, runs) - price, appeared)
 
 

@@ -120,7 +120,8 @@ def watch(series: Series, rules: Rules) -> Watched:
         shifted = away[: end - change]
         if because == "recovered":
             shifted = shifted[: max(alarm + 1 - change, 1)]
-        size_sd = float(np.mean(noise_sd[change:end])) / math.sqrt(shifted.size)
+        level_variance = float(np.mean([levels[int(one)].variance for one in series.finest[change:end]]))
+        size_sd = float(np.mean(noise_sd[change:end])) * math.sqrt(1 / shifted.size + level_variance)
         episode = Episode(drift_id, direction, alarm, change, float(np.median(shifted)), size_sd, closed, because)
         episodes.append(episode)
         if closed is None:
