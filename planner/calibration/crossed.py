@@ -18,8 +18,9 @@ PRIOR_DEGREES = 2.0
 """Weight of the variances assumed before data."""
 MIN_VARIANCE = 1e-5
 MAX_SPOTS_FOR_VARIANCES = 4000
-MAX_ROUNDS, MAX_ROUNDS_LARGE, LARGE = 40, 10, 500
-TOLERANCE = 1e-3
+MAX_ROUNDS, MAX_ROUNDS_LARGE, LARGE = 30, 10, 500
+TOLERANCE = 0.03
+MIN_COLUMNS_FOR_DENSE, MAX_DENSE = 12, 1_500_000
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,14 @@ class Spots:
 
     def subset(self, chosen: Ints) -> "Spots":
         """Some of the spots that are no bounds."""
-        parts = (self.mean, self.weight, self.squares, self.degrees, self.scale)
-        return Spots(*(part[chosen] for part in parts), bounds=np.zeros(0))
+        return Spots(
+            mean=self.mean[chosen],
+            weight=self.weight[chosen],
+            squares=self.squares[chosen],
+            degrees=self.degrees[chosen],
+            scale=self.scale[chosen],
+            bounds=np.zeros(0),
+        )
 
 
 @dataclass(frozen=True)
@@ -71,23 +78,28 @@ class Crossed:
 
     def expected(self, columns: Sequence[Column]) -> tuple[Floats, Floats]:
         """Mean and variance of each spot's sum of effects."""
-        return _expected(*_layout(columns, self.offsets), self.effects, self.covariance)
+        index, value = _layout(columns, self.offsets)
+        dense = _dense(index, value, self.effects.size)
+        return _expected(index, value, dense, self.effects, self.covariance)
 
 
-def solve(columns: Sequence[Column], spots: Spots, *, noise_log_sd: float) -> Crossed:
-    """Effects and variances; ``noise_log_sd`` is assumed of a spot and of noise before data."""
-    start = np.array([column.prior_log_sd**2 for column in columns])
-    variances, spot_variance, noise_variance = start, noise_log_sd**2, noise_log_sd**2
+def solve(columns: Sequence[Column], spots: Spots, *, noise_log_sd: float, start: "Crossed | None" = None) -> Crossed:
+    """Effects and variances; ``noise_log_sd`` is assumed of a spot and of noise before data.
+
+    ``start`` has variances to begin with: those of a solution that cannot be far.
+    """
+    state = (
+        np.array([column.prior_log_sd**2 for column in columns]) if start is None else start.variances,
+        noise_log_sd**2 if start is None else start.spot_variance,
+        noise_log_sd**2 if start is None else start.noise_variance,
+    )
     num_real = spots.mean.size - spots.bounds.size
-    if num_real > MAX_SPOTS_FOR_VARIANCES:
-        chosen = np.linspace(0, num_real - 1, MAX_SPOTS_FOR_VARIANCES).astype(np.int64)
-        some = [_of(column, chosen) for column in columns]
-        found = _iterate(some, spots.subset(chosen), variances, spot_variance, noise_variance, noise_log_sd)
-        variances, spot_variance, noise_variance = found.variances, found.spot_variance, found.noise_variance
-        rounds = 2
-    else:
-        rounds = None
-    return _iterate(columns, spots, variances, spot_variance, noise_variance, noise_log_sd, rounds=rounds)
+    if num_real <= MAX_SPOTS_FOR_VARIANCES:
+        return _iterate(columns, spots, state, noise_log_sd)
+    chosen = np.linspace(0, num_real - 1, MAX_SPOTS_FOR_VARIANCES).astype(np.int64)
+    some = _iterate([_of(column, chosen) for column in columns], spots.subset(chosen), state, noise_log_sd)
+    state = (some.variances, some.spot_variance, some.noise_variance)
+    return _iterate(columns, spots, state, noise_log_sd, rounds=2)
 
 
 def _of(column: Column, chosen: Ints) -> Column:
@@ -99,22 +111,23 @@ def _of(column: Column, chosen: Ints) -> Column:
 def _iterate(
     columns: Sequence[Column],
     spots: Spots,
-    variances: Floats,
-    spot_variance: float,
-    noise_variance: float,
+    state: tuple[Floats, float, float],
     noise_log_sd: float,
     rounds: int | None = None,
 ) -> Crossed:
+    variances, spot_variance, noise_variance = state
     offsets = tuple(np.cumsum([0, *(len(column.names) for column in columns)]).tolist())
     size = offsets[-1]
     index, value = _layout(columns, offsets)
+    dense = _dense(index, value, size)
     owner = np.repeat(np.arange(len(columns)), [len(column.names) for column in columns])
     free = np.array([not column.is_fixed for column in columns])
     prior = np.array([column.prior_log_sd**2 for column in columns])
     counts = np.bincount(owner, minlength=len(columns))
     num_real = spots.mean.size - spots.bounds.size
     real = slice(0, num_real)
-    effects, covariance = np.zeros(size), np.diag(variances[owner])
+    effects: Floats = np.zeros(size)
+    covariance: Floats = np.diag(variances[owner])
     limit = rounds or (MAX_ROUNDS_LARGE if size > LARGE else MAX_ROUNDS)
     for number in range(limit):
         spread = spots.scale * (spot_variance + noise_variance / spots.weight)
@@ -122,17 +135,19 @@ def _iterate(
         if spots.bounds.size:
             expected = np.sum(value[num_real:] * effects[index[num_real:]], axis=1)
             precision[num_real:], target[num_real:] = _tobit(spots.bounds, expected, spread[num_real:])
-        normal, right = _equations(index, value, precision, target, size)
+        normal, right = _equations(index, value, dense, precision, target, size)
         normal[np.diag_indices(size)] += 1 / variances[owner]
         covariance = np.linalg.inv(normal)
-        effects = covariance @ right
+        effects = np.asarray(covariance @ right, dtype=np.float64)
         if number == limit - 1:
             break
-        mean, variance = _expected(index[real], value[real], effects, covariance)
+        mean, variance = _expected(
+            index[real], value[real], None if dense is None else dense[real], effects, covariance
+        )
         square = (spots.mean[real] - mean) ** 2 + variance
         second = np.bincount(owner, weights=effects**2, minlength=len(columns))
         known = counts - np.bincount(owner, weights=np.diag(covariance), minlength=len(columns)) / variances
-        updated = np.where(free, (PRIOR_DEGREES * prior + second) / (PRIOR_DEGREES + known), variances)
+        updated: Floats = np.where(free, (PRIOR_DEGREES * prior + second) / (PRIOR_DEGREES + known), variances)
         own, shared = spots.scale[real] * spot_variance, spots.scale[real] * noise_variance / spots.weight[real]
         both = own + shared
         of_noise = (shared / both) ** 2 * square + own * shared / both
@@ -160,7 +175,21 @@ def _layout(columns: Sequence[Column], offsets: Sequence[int]) -> tuple[Ints, Fl
     return index, value
 
 
-def _equations(index: Ints, value: Floats, precision: Floats, target: Floats, size: int) -> tuple[Floats, Floats]:
+def _dense(index: Ints, value: Floats, size: int) -> Floats | None:
+    """The design as a matrix, where that is the faster way: many columns, not too many spots."""
+    if index.shape[1] < MIN_COLUMNS_FOR_DENSE or index.shape[0] * size > MAX_DENSE:
+        return None
+    matrix = np.zeros((index.shape[0], size))
+    np.put_along_axis(matrix, index, value, axis=1)
+    return matrix
+
+
+def _equations(
+    index: Ints, value: Floats, dense: Floats | None, precision: Floats, target: Floats, size: int
+) -> tuple[Floats, Floats]:
+    if dense is not None:
+        weighted_rows = dense * precision[:, None]
+        return dense.T @ weighted_rows, weighted_rows.T @ target
     normal = np.zeros(size * size)
     right = np.zeros(size)
     for one in range(index.shape[1]):
@@ -174,7 +203,11 @@ def _equations(index: Ints, value: Floats, precision: Floats, target: Floats, si
     return upper + upper.T + np.diag(np.diag(square)), right
 
 
-def _expected(index: Ints, value: Floats, effects: Floats, covariance: Floats) -> tuple[Floats, Floats]:
+def _expected(
+    index: Ints, value: Floats, dense: Floats | None, effects: Floats, covariance: Floats
+) -> tuple[Floats, Floats]:
+    if dense is not None:
+        return dense @ effects, np.maximum(np.einsum("sp,sp->s", dense @ covariance, dense), 0.0)
     mean, variance = np.sum(value * effects[index], axis=1), np.zeros(index.shape[0])
     for one in range(index.shape[1]):
         for other in range(one, index.shape[1]):

@@ -21,7 +21,9 @@ MIN_WEIGHT = 0.1
 MAX_LEVELS = 400
 """Labels of one kind with an effect of their own: those with the most runs."""
 JOINT_SHARE = 0.15
-"""SD assumed of effects of labels together, and of single terms, as a share of that of one label."""
+"""SD assumed of effects of labels together as a share of that of one label."""
+TERM_SHARE = 0.15
+"""The same of a term."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ def _columns(members: Sequence[Observed], num_runs: Ints, prior_log_sd: float) -
         for number, name, value in rows:
             codes[number], values[number] = place.get(name, -1), value
         is_shared = kind == SHARED
-        is_joint = "," in kind or kind.startswith("term")
-        share = 1.0 if is_shared else EFFECT_SHARE * (JOINT_SHARE if is_joint else 1.0)
+        share = 1.0 if is_shared else EFFECT_SHARE
+        if kind.startswith("term"):
+            share *= TERM_SHARE
+        elif "," in kind:
+            share *= JOINT_SHARE
         found.append(Column(kind, tuple(place), codes, values, share * prior_log_sd, is_fixed=is_shared))
     return tuple(found)

@@ -11,7 +11,7 @@ import numpy as np
 from planner.calibration.conformal import MIN_RUNS_FOR_SPREAD, group_scales, outlier_scales, score_quantiles, usual
 from planner.calibration.crossed import Crossed, solve
 from planner.calibration.design import Design, design
-from planner.calibration.nearness import Neighbours, choose, leave_out, neighbours
+from planner.calibration.nearness import Cavity, Neighbours, cavity, choose, leave_out, neighbours
 from planner.calibration.observed import Facts, Observed, observed
 from planner.calibration.residuals import Residual
 from planner.calibration.resolve import SHARED
@@ -77,25 +77,30 @@ def fit(
         num_runs=len({residual.run_id for residual in used}),
         data_fingerprint=fingerprint,
         prior=prior,
+        method=METHOD,
         resources=learn([*observed(used, known), *limits], ratios),
     )
 
 
 def learn(
-    rows: Iterable[Observed], width_ratios: Mapping[Resource, Mapping[str, float]] | None = None
+    rows: Iterable[Observed],
+    width_ratios: Mapping[Resource, Mapping[str, float]] | None = None,
+    passes: int = PASSES,
 ) -> tuple[ResourceCalibration, ...]:
-    """One calibration a resource that has a run which is no bound."""
+    """One calibration a resource that has a run which is no bound; ``passes`` over effects and spreads in turn."""
     by_resource: dict[Resource, list[Observed]] = {}
     for row in rows:
         by_resource.setdefault(row.resource, []).append(row)
     return tuple(
-        _learn(resource, by_resource[resource], (width_ratios or {}).get(resource, {}))
+        _learn(resource, by_resource[resource], (width_ratios or {}).get(resource, {}), passes)
         for resource in get_args(Resource)
         if any(not row.is_bound for row in by_resource.get(resource, ()))
     )
 
 
-def _learn(resource: Resource, rows: Sequence[Observed], width_ratios: Mapping[str, float]) -> ResourceCalibration:
+def _learn(
+    resource: Resource, rows: Sequence[Observed], width_ratios: Mapping[str, float], passes: int
+) -> ResourceCalibration:
     prior_log_sd = PRIOR_LOG_SD[resource]
     noise_log_sd = EFFECT_SHARE * prior_log_sd
     data = design(rows, prior_log_sd)
@@ -103,10 +108,13 @@ def _learn(resource: Resource, rows: Sequence[Observed], width_ratios: Mapping[s
     newest = np.argsort([-row.ended_at.timestamp() for row in data.runs], kind="stable")
     chosen = np.sort(newest[:MAX_SCORED_RUNS])
     tree = data.tree.subset(chosen)
-    for _ in range(PASSES):
-        crossed = solve(data.columns, data.spots, noise_log_sd=noise_log_sd)
-        variances = choose(data, crossed, near)
-        scored = leave_out(data, crossed, near, variances, chosen)
+    crossed = solve(data.columns, data.spots, noise_log_sd=noise_log_sd)
+    for number in range(passes):
+        if number:
+            crossed = solve(data.columns, data.spots, noise_log_sd=noise_log_sd, start=crossed)
+        others = cavity(data, crossed)
+        within = choose(data, crossed, others, near)
+        scored = leave_out(data, others, near, within, chosen)
         levels, without = group_scales(scored.score, tree)
         score = scored.score / without
         outlying = outlier_scales(score)
@@ -116,7 +124,7 @@ def _learn(resource: Resource, rows: Sequence[Observed], width_ratios: Mapping[s
             break
         data = replace(data, spots=replace(data.spots, scale=rescaled))
     kinds, shared = _kinds(data, crossed), _shared_variance(data, crossed)
-    ratios, unseen = _joint_ratios(data, crossed, kinds, shared)
+    ratios, unseen = _joint_ratios(data, crossed, others, kinds, shared)
     degrees = 2.0 + float(data.spots.degrees.sum()) + data.num_runs.size / 2
     return ResourceCalibration(
         resource=resource,
@@ -127,9 +135,9 @@ def _learn(resource: Resource, rows: Sequence[Observed], width_ratios: Mapping[s
         shared_log_variance=shared,
         joint_variance_ratios=ratios,
         unseen_variance_ratio=unseen,
-        spot_log_variance=variances[0],
-        noise_log_variance=variances[1],
-        reach=variances[2],
+        spot_log_variance=within.spot,
+        noise_log_variance=within.noise,
+        reach=within.reach,
         spreads=_spreads(data, levels),
         score_quantiles=score_quantiles(score, data.weight[scored.runs], degrees),
         width_ratios=dict(width_ratios),
@@ -192,7 +200,7 @@ def _shared_variance(data: Design, crossed: Crossed) -> float:
 
 
 def _joint_ratios(
-    data: Design, crossed: Crossed, kinds: Mapping[str, EffectKind], shared: float
+    data: Design, crossed: Crossed, others: Cavity, kinds: Mapping[str, EffectKind], shared: float
 ) -> tuple[dict[str, float], float]:
     """By cell, and for one not seen: exact variance of the sum of effects over the sum of their variances.
 
@@ -207,14 +215,12 @@ def _joint_ratios(
         code = np.maximum(column.codes[:size], 0)
         away = column.values[:size] - centre[code] if column.kind.startswith("term") else np.ones(size)
         apart += np.where(column.codes[:size] >= 0, away**2 * variance[code], 0.0)
-    _, exact = crossed.expected(data.columns)
-    told = data.spots.scale[:size] * (crossed.spot_variance + crossed.noise_variance / data.spots.weight[:size])
-    exact = np.clip(exact[:size], 1e-12, told * (1 - 1e-9))
     by_cell: dict[str, list[int]] = {}
     for number in range(size):
         by_cell.setdefault(data.traits[number].cell, []).append(number)
-    ratio = exact / np.maximum(apart, 1e-12)
-    without = 1 / (1 / exact - 1 / told) / np.maximum(apart, 1e-12)
+    _, exact = crossed.expected(data.columns)
+    ratio = exact[:size] / np.maximum(apart, 1e-12)
+    without = others.variance[:size] / np.maximum(apart, 1e-12)
     alone = [spots[0] for spots in by_cell.values() if len(spots) == 1]
     unseen = float(np.median(without[alone])) if len(alone) >= MIN_CELLS_ALONE else 1.0
     return {cell: float(np.mean(ratio[by_cell[cell]])) for cell in sorted(by_cell)}, min(max(unseen, 1e-3), 1.0)

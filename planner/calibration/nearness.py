@@ -1,6 +1,7 @@
 """Every run predicted from all others: effects without its own spot, then the nearest spots, then its own others."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,16 @@ DEFAULT_REACH = 1.0
 MAX_SCORED_FOR_CHOICE = 1500
 MIN_GAIN = 2.0
 """Gain in log likelihood that a choice other than the default must bring."""
+
+
+class Within(NamedTuple):
+    """What holds among the runs of a cell."""
+
+    spot: float
+    """Variance of a spot's own deviation."""
+    noise: float
+    """Variance of runs that are alike in everything."""
+    reach: float
 
 
 @dataclass(frozen=True)
@@ -68,28 +79,52 @@ def neighbours(design: Design) -> Neighbours:
 def _apart(design: Design, one: Ints, other: Ints) -> Floats:
     square = ((design.positions[one][..., :, None, :] - design.positions[other][..., None, :, :]) ** 2).sum(axis=-1)
     square += (design.flags[one][..., :, None, :] != design.flags[other][..., None, :, :]).sum(axis=-1)
-    return np.sqrt(square)
+    return np.asarray(np.sqrt(square))
 
 
-def choose(design: Design, crossed: Crossed, near: Neighbours) -> tuple[float, float, float]:
-    """Variance of a spot, of noise, and the reach: what predicts left-out runs best."""
+@dataclass(frozen=True)
+class Cavity:
+    """By spot: mean of its sum of effects, and mean and variance of the same without the spot itself."""
+
+    mean: Floats
+    without: Floats
+    variance: Floats
+
+
+def cavity(design: Design, crossed: Crossed) -> Cavity:
+    """What the other spots say of each spot's sum of effects (the cavity distribution of a Gaussian)."""
+    spots = design.spots
+    mean, variance = crossed.expected(design.columns)
+    told = spots.scale * (crossed.spot_variance + crossed.noise_variance / spots.weight)
+    variance = np.clip(variance, 1e-12, told * (1 - 1e-9))
+    free = 1 / (1 / variance - 1 / told)
+    return Cavity(mean, free * (mean / variance - spots.mean / told), free)
+
+
+def choose(design: Design, crossed: Crossed, others: Cavity, near: Neighbours) -> Within:
+    """What predicts left-out runs best: first the reach, then how the variance is shared."""
     both = crossed.spot_variance + crossed.noise_variance
-    best = (crossed.spot_variance, crossed.noise_variance, DEFAULT_REACH)
+    best = Within(crossed.spot_variance, crossed.noise_variance, DEFAULT_REACH)
     if not np.any(near.index >= 0):
         return best
     chosen = np.unique(np.linspace(0, len(design.runs) - 1, MAX_SCORED_FOR_CHOICE).astype(np.int64))
     pairs = _pairs(design, near, design.spot[chosen])
 
-    def likelihood(candidate: tuple[float, float, float]) -> float:
-        found = leave_out(design, crossed, near, candidate, chosen, pairs)
+    def likelihood(candidate: Within) -> float:
+        found = leave_out(design, others, near, candidate, chosen, pairs)
         return float(np.sum(-np.log(found.log_sd) - np.minimum(found.score**2, 9.0) / 2))
 
-    candidates = [(best[0], best[1], reach) for reach in REACHES]
-    candidates += [(share * both, (1 - share) * both, reach) for share in SHARES for reach in REACHES]
-    scored = [(likelihood(candidate), candidate) for candidate in candidates]
-    default = likelihood(best)
-    top = max(scored, key=lambda pair: pair[0])
-    return top[1] if top[0] > default + MIN_GAIN else best
+    top = likelihood(best)
+    for step in ("reach", "share"):
+        candidates = (
+            [best._replace(reach=reach) for reach in REACHES]
+            if step == "reach"
+            else [best._replace(spot=share * both, noise=(1 - share) * both) for share in SHARES]
+        )
+        value, candidate = max((likelihood(one), one) for one in candidates)
+        if value > top + MIN_GAIN:
+            top, best = value, candidate
+    return best
 
 
 def _pairs(design: Design, near: Neighbours, spots: Ints) -> Floats:
@@ -102,22 +137,11 @@ def _pairs(design: Design, near: Neighbours, spots: Ints) -> Floats:
 
 
 def leave_out(
-    design: Design,
-    crossed: Crossed,
-    near: Neighbours,
-    variances: tuple[float, float, float],
-    chosen: Ints,
-    pairs: Floats | None = None,
+    design: Design, others: Cavity, near: Neighbours, within: Within, chosen: Ints, pairs: Floats | None = None
 ) -> LeftOut:
     """The chosen runs, each predicted without itself: exact but that the variances are those of all runs."""
-    own, noise, reach = variances
+    own, noise, reach = within
     spots = design.spots
-    mean, variance = crossed.expected(design.columns)
-    told = spots.scale * (crossed.spot_variance + crossed.noise_variance / spots.weight)
-    variance = np.clip(variance, 1e-12, told * (1 - 1e-9))
-    free = 1 / (1 / variance - 1 / told)
-    without = free * (mean / variance - spots.mean / told)
-
     spot = design.spot[chosen]
     index = near.index[spot]
     present = index >= 0
@@ -126,18 +150,18 @@ def leave_out(
     diagonal = np.arange(MAX_NEAR)
     kernel[:, diagonal, diagonal] = np.where(present, own + noise / spots.weight[index], 1.0)
     asked = np.where(present, own * np.exp(-near.distance[spot] / reach), 0.0)
-    moved = (without - mean)[spot]
-    residual = np.where(present, spots.mean[index] - mean[index] - moved[:, None], 0.0)
+    moved = (others.without - others.mean)[spot]
+    residual = np.where(present, spots.mean[index] - others.mean[index] - moved[:, None], 0.0)
     solved = np.linalg.solve(kernel, np.stack([residual, asked], axis=2))
     local = np.einsum("bi,bi->b", asked, solved[:, :, 0])
     local_variance = np.maximum(own - np.einsum("bi,bi->b", asked, solved[:, :, 1]), 0.0)
 
-    before, before_variance = without[spot] + local, free[spot] + local_variance
+    before, before_variance = others.without[spot] + local, others.variance[spot] + local_variance
     weight, value = design.weight[chosen], design.value[chosen]
     rest = spots.weight[spot] - weight
     rest = np.where(design.num_runs[spot] > 1, np.maximum(rest, 0.0), 0.0)
-    others = (spots.weight[spot] * spots.mean[spot] - weight * value) / np.where(rest > 0, rest, 1.0)
+    siblings = (spots.weight[spot] * spots.mean[spot] - weight * value) / np.where(rest > 0, rest, 1.0)
     precision = 1 / before_variance + rest / noise
-    expected = (before / before_variance + rest / noise * others) / precision
+    expected = (before / before_variance + rest / noise * siblings) / precision
     log_sd = np.sqrt(spots.scale[spot] * (1 / precision + noise))
     return LeftOut(chosen, expected, log_sd, (design.raw[chosen] - expected) / log_sd)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from planner.calibration.traits import Traits
@@ -150,7 +151,7 @@ def score_at(learnt: ResourceCalibration, level: float) -> float:
     stored = learnt.score_quantiles
     if level <= stored[0][0]:
         return stored[0][1] * level / stored[0][0]
-    for (low, below), (high, above) in zip(stored, stored[1:], strict=False):
+    for (low, below), (high, above) in pairwise(stored):
         if level <= high:
             return below + (above - below) * (level - low) / (high - low)
     return stored[-1][1]

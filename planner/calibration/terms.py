@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from planner.domain.estimate import Estimate, Resource
 
-MIN_SHARE = 0.02
+MIN_SHARE = 0.05
 
 
 def terms_of(estimate: Estimate, resource: Resource) -> dict[str, float]:

@@ -49,9 +49,7 @@ def traits_of(config: RunConfig, experiment: str | None) -> Traits:
         "one device"
         if count == 1
         else f"zero{'?' if parallelism.zero_stage is None else parallelism.zero_stage}"
-        + "".join(
-            f" {axis}" for axis in ("tp", "pp", "cp", "ep") if getattr(parallelism, axis) > 1
-        )
+        + "".join(f" {axis}" for axis in ("tp", "pp", "cp", "ep") if getattr(parallelism, axis) > 1)
     )
     values = {
         "accelerator": accelerator,

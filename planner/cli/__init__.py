@@ -21,6 +21,7 @@ COMMANDS = {
     "forecast": "planner.cli.forecast",
     "drift": "planner.cli.drift",
     "history": "planner.cli.history",
+    "calibration": "planner.cli.calibration",
     "catalog": "planner.cli.catalog",
     "schema": "planner.cli.schema",
     "serve": "planner.cli.serve",

@@ -105,6 +105,8 @@ class Calibration(Frozen):
     num_runs: int
     data_fingerprint: str
     prior: str
+    method: str = "nested-normal-2"
+    """Name of the statistics."""
     groups: tuple[GroupCalibration, ...] = ()
     """Nested groups of calibrations made before effects were crossed."""
     resources: tuple[ResourceCalibration, ...] = ()
