@@ -42,7 +42,7 @@ def command(
     from planner.cli.published import read_published
     from planner.drift.decision import DriftDecision
     from planner.settings import read_settings
-    from planner.warehouse.inbox import read_inbox
+    from planner.warehouse.inbox import leave_in_inbox, read_inbox
 
     rows = read_published(config_path, "drift_status")
     inbox = read_settings(os.environ, config_path).drift_inbox_path
@@ -50,9 +50,11 @@ def command(
         raise ConfigError("--acknowledge and --close: give one of them")
     if note and not (acknowledge or close):
         raise ConfigError("--note: say with --acknowledge ID or --close ID what it is about")
-    if drift_id := acknowledge or close:
-        _leave(inbox, rows, drift_id, "acknowledge" if acknowledge else "close", note)
     rows = _decided(rows, read_inbox(inbox, DriftDecision))
+    if drift_id := acknowledge or close:
+        decision = _decision(rows, drift_id, "acknowledge" if acknowledge else "close", note)
+        leave_in_inbox(inbox, decision, decision.decision_id)
+        rows = _decided(rows, [decision])
     if as_json:
         click.echo(json.dumps(rows, indent=2, default=str))
     else:
@@ -61,26 +63,23 @@ def command(
         raise SystemExit(EXIT_DRIFT)
 
 
-def _leave(inbox: Path, rows: Iterable[Mapping[str, Any]], drift_id: str, action: str, note: str) -> None:
-    """The decision into the inbox, where the next drift tracking finds it."""
+def _decision(rows: Iterable[Mapping[str, Any]], drift_id: str, action: str, note: str) -> "DriftDecision":
+    """A decision about one of the drifts that have not ended."""
     from datetime import UTC, datetime
     from uuid import uuid4
 
     from pydantic import ValidationError
 
     from planner.drift.decision import DriftDecision
-    from planner.warehouse.inbox import leave_in_inbox
 
     known = {str(row["drift_id"]) for row in rows if row["stage"] in ("open", "acknowledged")}
     if drift_id not in known:
-        raise UnknownNameError.among("drift", drift_id, known, "`foretune drift` prints the ids")
-    decision_id = uuid4().hex
-    given = {"decision_id": decision_id, "drift_id": drift_id, "action": action, "note": note}
+        raise UnknownNameError.among("drift", drift_id, known or {"none"}, "`foretune drift` prints the ids")
+    given = {"decision_id": uuid4().hex, "drift_id": drift_id, "action": action, "note": note}
     try:
-        decision = DriftDecision.model_validate({**given, "decided_at": datetime.now(UTC)})
+        return DriftDecision.model_validate({**given, "decided_at": datetime.now(UTC)})
     except ValidationError as error:
         raise ConfigError(f"--note: {error.errors()[0]['msg']}") from error
-    leave_in_inbox(inbox, decision, decision_id)
 
 
 def _decided(rows: Sequence[Mapping[str, Any]], waiting: "Sequence[DriftDecision]") -> list[dict[str, Any]]:

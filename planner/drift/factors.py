@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from statistics import median
 from typing import Literal
 
@@ -138,16 +139,14 @@ def _numeric(
 
 
 def _gaps_days(runs: Sequence[RunFactors]) -> dict[str, float | None]:
-    """Median of the last times between two runs of a programme, by run."""
-    last: dict[str, float] = {}
-    gaps: dict[str, list[float]] = {}
-    found: dict[str, float | None] = {}
+    """Median of the times between a programme's runs from the one before this run on, by run."""
+    starts: dict[str, list[tuple[str, float]]] = {}
     for run in runs:
-        if run.started_at is None:
-            continue
-        start = run.started_at.timestamp()
-        if run.experiment in last:
-            gaps.setdefault(run.experiment, []).append((start - last[run.experiment]) / DAY_S)
-            found[run.run_id] = median(gaps[run.experiment][-GAPS_TOGETHER:])
-        last[run.experiment] = start
+        if run.started_at is not None:
+            starts.setdefault(run.experiment, []).append((run.run_id, run.started_at.timestamp() / DAY_S))
+    found: dict[str, float | None] = {}
+    for own in starts.values():
+        gaps = [later - earlier for (_, earlier), (_, later) in pairwise(own)]
+        for place, (run_id, _) in enumerate(own[1:]):
+            found[run_id] = median(gaps[place : place + GAPS_TOGETHER])
     return found

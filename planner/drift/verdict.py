@@ -18,7 +18,7 @@ MARGIN = 1.0
 """How much better than every other explanation (in units of BIC) the one that is named has to be."""
 MIN_AFFECTED_RUNS = 3
 CHANGING: frozenset[FactorKind] = frozenset({"software version", "driver"})
-"""Of these only a level that is new can be what moved: an old one was there before without a shift."""
+"""Of these only a level that most runs before did not have can be what moved."""
 SAME_RUNS: frozenset[FactorKind] = frozenset({"programme", "model", "method"})
 """Where these single out the same runs, they say the same."""
 UNKNOWN = "unknown"
@@ -78,8 +78,9 @@ class _Candidate:
 def judge(evidence: Evidence, factors: Iterable[Factor]) -> Verdict:
     """The factor whose level explains the shift, by the drop of the squares and BIC (Schwarz 1978).
 
-    A level that appeared in the series with the change is held against all runs with it, whenever they were; one that
-    was there before against its runs since the change, for whose date one more parameter counts.
+    A version, a driver, a number or another level that appeared with the change is held against all runs with it,
+    whenever they were; a level that was there before against its runs since the change, for whose date one more
+    parameter counts.
     """
     dated = math.log(max(evidence.z.size, 2))
     since = evidence.is_after
@@ -103,14 +104,15 @@ def _explained(z: Floats, chosen: np.ndarray) -> float:
 def _candidates(evidence: Evidence, factors: Iterable[Factor], dated: float) -> Iterable[_Candidate]:
     for factor in factors:
         level_of = np.array([factor.levels.get(run_id, "") for run_id in evidence.run_ids])
-        mine_before = set(level_of[evidence.is_own & ~evidence.is_after])
+        mine_before = Counter(level_of[evidence.is_own & ~evidence.is_after])
         mine_after = Counter(level_of[evidence.is_own & evidence.is_after])
         for level, count in sorted(mine_after.items()):
             if not level or count < MIN_AFFECTED_RUNS or (factor.kind in NUMERIC and level == "usual"):
                 continue
-            appeared = factor.kind in NUMERIC or level not in mine_before
-            if not appeared and factor.kind in CHANGING:
+            changing = factor.kind in CHANGING
+            if changing and mine_before[level] > mine_before.total() / 2:
                 continue
+            appeared = changing or factor.kind in NUMERIC or not mine_before[level]
             runs = (level_of == level) if appeared else (level_of == level) & evidence.is_after
             price = 0.0 if appeared else dated + math.log(max(len(set(level_of)), 1))
             yield _Candidate((factor.kind,), factor, str(level), runs, _explained(evidence.z, runs) - price, appeared)

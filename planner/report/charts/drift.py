@@ -68,7 +68,8 @@ def drift_history(points: Sequence[DriftPointRow], row: DriftRow, *, zone: ZoneI
     time = alt.X("ended:T", title="run ended", axis=alt.Axis(format="%d %b %Y", labelOverlap=True, grid=False))
     base = alt.Chart(data(runs))
     title = "measured / expected"
-    levels = [one for point in points for one in (point.ratio, point.ewma_ratio, point.band_ratio, 1 / point.band_ratio)]
+    widest = max(point.band_ratio for point in points)
+    levels = [widest, 1 / widest, *(one for point in points for one in (point.ratio, point.ewma_ratio))]
     scale = alt.Scale(type="log", domain=[min(levels) * 0.95, max(levels) * 1.05], nice=False)
     band = base.mark_area(color=colours.PALE_GREY).encode(
         x=time, y=alt.Y("low:Q", title=title, scale=scale), y2="high:Q"
