@@ -33,6 +33,11 @@ class Level:
         return math.sqrt(self.noise_variance)
 
     @property
+    def cautious_sd(self) -> float:
+        """The noise one standard error above its estimate: an SD that came out too small by chance alarms falsely."""
+        return self.noise_sd * (1 + 1 / math.sqrt(2 * self.degrees))
+
+    @property
     def is_young(self) -> bool:
         return self.num_own < OWN_RUNS
 

@@ -10,12 +10,12 @@ from planner.drift.run_length import alarm_probability, average_run_length
 
 FALSE_ALARMS_PER_QUARTER = 0.25
 """Of all charts together: one a year."""
-MIN_LIMIT = 5.75
+MIN_LIMIT = 5.0
 """However few charts there are: with ten runs for the mean half of them give no false alarm for 350 runs."""
 MAX_LIMIT = 20.0
 REFERENCE = 0.5
 """Half of the shift looked for, in SDs: k = .5 is the best for a shift of one SD (Page 1954)."""
-HORIZON_RUNS = 25
+HORIZON_RUNS = 40
 """Limits hold the chance of a false alarm within so many runs after a chart's start."""
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(9)
 _VARIANCES = (0.0, 0.03, 0.1, 0.25, 0.6)

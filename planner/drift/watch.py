@@ -145,7 +145,7 @@ def _standardise(
         level, value = levels[int(series.finest[place])], float(series.log_ratio[place])
         away = value - level.mean
         wide = math.sqrt(1 + level.variance) if level.is_young else 1.0
-        z[place - start] = away / (level.noise_sd * wide)
+        z[place - start] = away / (level.cautious_sd * wide)
         variance[place - start] = 0.0 if level.is_young else level.variance
         deviation[place - start] = away
         if learn:

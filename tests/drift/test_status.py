@@ -157,7 +157,7 @@ def follow(residuals: list[Residual], days: Sequence[int], *decisions: DriftDeci
 
 def test_a_drift_keeps_its_name_while_it_lasts_whatever_comes_later() -> None:
     residuals = [*history(140, shift=0.3, shift_at=60), *history(140, seed=5, accelerator="h100", noise=0.5)]
-    found = follow(residuals, range(70, 140, 7))
+    found = follow(residuals, range(77, 140, 7))
     assert {s.stage for s in found} == {"open"}
     assert len({s.drift_id for s in found}) == 1
 
