@@ -137,7 +137,7 @@ def _iterate(
             precision[num_real:], target[num_real:] = _tobit(spots.bounds, expected, spread[num_real:])
         normal, right = _equations(index, value, dense, precision, target, size)
         normal[np.diag_indices(size)] += 1 / variances[owner]
-        covariance = np.linalg.inv(normal)
+        covariance = np.asarray(np.linalg.inv(normal), dtype=np.float64)
         effects = np.asarray(covariance @ right, dtype=np.float64)
         if number == limit - 1:
             break

@@ -113,8 +113,10 @@ def _padded(rows: Sequence[tuple[Any, ...]], filler: float | str) -> np.ndarray:
 
 
 def _codes(flags: np.ndarray) -> Ints:
-    columns = [np.unique(column, return_inverse=True)[1].reshape(-1) for column in flags.T]
-    return np.array(columns, dtype=np.int64).reshape(len(columns), -1).T
+    codes = np.zeros(flags.shape, dtype=np.int64)
+    for place, column in enumerate(flags.T):
+        codes[:, place] = np.unique(column, return_inverse=True)[1].reshape(-1)
+    return codes
 
 
 def _key(row: Observed) -> tuple[object, ...]:
