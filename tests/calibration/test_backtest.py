@@ -1,17 +1,21 @@
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from planner.calibration.apply import apply
-from planner.calibration.backtest import Prediction, leave_one_out, rolling_origin, score
+from planner.calibration.backtest import Prediction, leave_one_out, rolling_origin, score, width_ratios
 from planner.calibration.compare import Case
-from planner.calibration.fit import fit
+from planner.calibration.fit import fit, learn
 from planner.calibration.intervals import calibrated
+from planner.calibration.observed import observed
 from planner.calibration.residuals import Residual
+from planner.calibration.resolve import as_group, resolve
+from planner.calibration.traits import Traits
 from planner.catalog.load import load_catalog
+from planner.domain.calibration import Calibration, GroupCalibration
 from planner.domain.estimate import Quantiles, Resource
 from planner.domain.run_config import RunConfig
 from planner.estimator.estimate_run import estimate_run
@@ -248,9 +252,14 @@ def speeds(num_runs: int, *, noise: float, groups: int, physics_log_sd: float, s
 def test_the_duration_that_is_scored_is_the_one_users_are_told() -> None:
     residuals = speeds(40, noise=0.05, groups=4, physics_log_sd=0.4)
     cases = cases_of(residuals)
-    last = [p for p in rolling_origin(cases, prior="p") if p.run_id == "run-00039"]
-    before = fit(residuals, as_of=cases[-1].residuals[0].ended_at, prior="p")
-    told = apply(before, cases[-1].estimate, cases[-1].residuals[0].groups)
+    last = [p for p in rolling_origin(cases, prior="p", max_refits=40) if p.run_id == "run-00039"]
+    paths = {row.run_id: row.groups for row in residuals}
+    known = [p for p in rolling_origin(cases, prior="p", max_refits=40) if p.run_id != "run-00039"]
+    past = [row for row in residuals if row.run_id != "run-00039"]
+    before = fit([], as_of=LATER, prior="p").model_copy(
+        update={"resources": learn(observed(past, {}), width_ratios(known, paths), passes=1)}
+    )
+    estimate = apply(before, cases[-1].estimate, cases[-1].residuals[0].groups)
     for prediction in last:
         assert Quantiles(p10=prediction.p10, p50=prediction.p50, p90=prediction.p90) == told.quantiles(
             prediction.resource
@@ -295,8 +304,8 @@ def test_fewer_own_runs_give_a_wider_interval() -> None:
                 )
                 for n in range(own)
             ]
-            groups = fit([*residuals, *extra], as_of=newest, prior="p").groups
-            (group,) = (g for g in groups if g.group == path[-1] and g.resource == residuals[0].resource)
+            group = told(fit([*residuals, *extra], as_of=newest, prior="p"), extra[0])
+            assert group
             tried.append(calibrated(physics, group).log_sd)
         widths.append(float(np.mean(tried)))
     assert widths == sorted(widths, reverse=True)
