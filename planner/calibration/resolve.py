@@ -10,6 +10,8 @@ from planner.domain.calibration import GroupCalibration, NearSpot, ResourceCalib
 
 MAX_NEAR = 8
 """So many of the nearest spots speak."""
+SAME = 0.999
+"""Likeness of spots that are alike in everything."""
 SHARED = "all runs"
 NEAR = "near runs"
 
@@ -61,7 +63,9 @@ def resolve(learnt: ResourceCalibration, traits: Traits, terms: Mapping[str, flo
     if near:
         steps.append(Step(NEAR, local, round(sum(spot.weight for _, spot in near))))
     spread = _spread(learnt.spreads, traits.groups, learnt.num_runs)
-    total = variance + local_variance + learnt.noise_log_variance
+    noise = learnt.noise_log_variance
+    same = [noise / spot.weight for alike, spot in near if alike > SAME]
+    total = min([variance + local_variance, *same]) + noise  # the sum is known at least as well as runs alike tell it
     return Resolved(
         steps=tuple(steps),
         log_bias=sum(step.log_effect for step in steps),
