@@ -91,7 +91,7 @@ class ResourceCalibration(Frozen):
     spreads: dict[str, Spread]
     score_quantiles: tuple[tuple[float, float], ...]
     """Share of past runs, left out in turn, that lay within so many predictive standard deviations."""
-    width_ratios: dict[str, float] = {}
+    width_ratios: dict[str, float] = Field(default_factory=dict)
     """By accelerator (or ``all``): what the hits and misses of the past demand of the width."""
 
 
