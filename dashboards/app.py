@@ -14,13 +14,14 @@ import streamlit as st
 
 from planner.domain import Frozen
 from planner.errors import PlannerError
-from planner.report import figures, tables
+from planner.report import drift_stories, figures, tables
 from planner.report.assemble import rows_of
 from planner.report.page import (
     ALL_PROGRAMMES,
     AccuracyRow,
     ComparisonRow,
     DemandRow,
+    DriftPointRow,
     DriftRow,
     ForecastRow,
     GateRow,
@@ -63,6 +64,7 @@ def read_page(path: Path, changed_ns: int, experiment: str) -> WeeklyPage:
             comparisons=rows(db, "estimate_vs_actual", ComparisonRow, *compared),
             accuracy=rows(db, "accuracy", AccuracyRow),
             drift=rows(db, "drift_status", DriftRow),
+            drift_points=rows(db, "drift_history", DriftPointRow),
             gate_log=rows(db, "gate_log", GateRow),
             quality=rows(db, "data_quality", QualityRow),
             unread=rows(db, "unread_runs", UnreadRow),
@@ -126,6 +128,8 @@ def main() -> None:
         show_charts(figures.accuracy_figures(page))
         show_table(tables.comparisons(page))
     with drift:
+        for story in drift_stories.stories(page):
+            st.text(f"{story.title}\n{story.sentence}")
         show_charts(figures.drift_figures(page))
         show_table(tables.drift(page))
     with gate:

@@ -1,6 +1,7 @@
 """One weekly job a folder: two at once would take turns in the warehouse and publish each other's half."""
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +23,10 @@ else:
 
 
 @contextmanager
-def one_at_a_time(home: Path) -> Iterator[None]:
+def one_at_a_time(home: Path, patience_s: float = 0.0) -> Iterator[None]:
     """Holds ``weekly.lock`` in foretune's folder; the system lets go of it even when the process is killed.
 
-    Raises WarehouseError where another process holds it.
+    Raises WarehouseError where another process still holds it after ``patience_s``.
     """
     path = home / "weekly.lock"
     try:
@@ -36,8 +37,15 @@ def one_at_a_time(home: Path) -> Iterator[None]:
             f"cannot write {path} ({error}): set FORETUNE_HOME to a folder you may write to"
         ) from error
     with file:
-        try:
-            _lock(file)
-        except (BlockingIOError, PermissionError) as error:
-            raise WarehouseError(f"another weekly job is at work in {home}: wait until it has finished") from error
+        give_up = time.monotonic() + patience_s
+        while True:
+            try:
+                _lock(file)
+                break
+            except (BlockingIOError, PermissionError) as error:
+                if time.monotonic() >= give_up:
+                    raise WarehouseError(
+                        f"another weekly job is at work in {home}: wait until it has finished"
+                    ) from error
+                time.sleep(1.0)
         yield

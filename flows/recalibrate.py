@@ -9,15 +9,19 @@ from prefect import flow
 from flows.context import open_context
 from flows.io_task import io_task
 from flows.log import log
-from planner.calibration.backtest import Prediction, rolling_origin
+from planner.calibration.backtest import rolling_origin, width_ratios
 from planner.calibration.compare import Comparison, compare
 from planner.calibration.fit import fit
+from planner.calibration.told import Told, told_predictions
+from planner.calibration.versions import Promotion, in_use, judge
+from planner.domain import Frozen
 from planner.domain.calibration import Calibration
 from planner.domain.programme import Programme
 from planner.domain.training_run import TrainingRun
 from planner.estimator.constants import PRIOR
+from planner.gate.decision import GateDecision
 from planner.warehouse.connection import Warehouse, connect
-from planner.warehouse.registry import store
+from planner.warehouse.registry import ensure_tables, store
 from planner.warehouse.tables import read
 
 
@@ -28,16 +32,29 @@ def read_runs(db: Warehouse) -> list[TrainingRun]:
 
 
 @io_task
-def write_learnt(
-    db: Warehouse, comparison: Comparison, predictions: Sequence[Prediction], calibration: Calibration
-) -> None:
-    """Everything learnt, in one transaction; calibrations are only ever added."""
+def read_champion(db: Warehouse, as_of: datetime) -> Calibration | None:
+    """The version that was in use just before ``as_of``."""
+    ensure_tables(db)
+    chosen = in_use(read(db, "promotions", Promotion), as_of)
+    return read(db, "calibrations", Calibration, "calibration_id = ?", (chosen,))[0] if chosen else None
+
+
+@io_task
+def read_told(db: Warehouse) -> list[Told]:
+    """Estimates that the gate gave."""
+    decisions = read(db, "gate_decisions", GateDecision)
+    return [Told("gate", decision.decided_at, decision.estimate) for decision in decisions]
+
+
+@io_task
+def write_learnt(db: Warehouse, comparison: Comparison, found: dict[str, Sequence[Frozen]]) -> None:
+    """Everything learnt, in one transaction; calibrations and promotions are only ever added."""
     with db.transaction():
         store(db, "residuals", comparison.residuals, complete=True)
         store(db, "run_costs", comparison.costs, complete=True)
         store(db, "refusals", comparison.refusals, complete=True)
-        store(db, "predictions", predictions, complete=True)
-        store(db, "calibrations", [calibration])
+        for name, rows in found.items():
+            store(db, name, rows, complete=name not in ("calibrations", "promotions"))
 
 
 def _at_own_prices(runs: Sequence[TrainingRun], programme: Programme) -> list[TrainingRun]:
@@ -47,12 +64,36 @@ def _at_own_prices(runs: Sequence[TrainingRun], programme: Programme) -> list[Tr
 
 @flow(name="recalibrate")
 def recalibrate(config_path: Path, as_of: datetime) -> str:
-    """Id of the calibration."""
+    """Id of the calibration that is used from now on: the new one, where it is promoted."""
     context = open_context(config_path)
     with connect(context.settings.warehouse_path) as db:
+        champion = read_champion(db, as_of)
         comparison = compare(_at_own_prices(read_runs(db), context.programme), context.catalog.prices)
-        calibration = fit(comparison.residuals, as_of=as_of, prior=PRIOR)
         past = [case for case in comparison.cases if case.residuals[0].ended_at < as_of]
-        write_learnt(db, comparison, rolling_origin(past, prior=PRIOR), calibration)
-    log.info(f"calibration {calibration.calibration_id} learnt from {calibration.num_runs} runs")
-    return calibration.calibration_id
+        bounds = [bound for bound in comparison.bounds if bound.ended_at < as_of]
+        predictions = rolling_origin(past, prior=PRIOR, bounds=bounds)
+        paths = {case.residuals[0].run_id: case.who.groups for case in past}
+        calibration = fit(
+            comparison.residuals,
+            as_of=as_of,
+            prior=PRIOR,
+            facts=comparison.facts,
+            bounds=bounds,
+            width_ratios=width_ratios(predictions, paths),
+        )
+        decision = judge(calibration, champion, past, bounds=bounds)
+        used = calibration if decision.action == "promoted" else champion or fit([], as_of=as_of, prior=PRIOR)
+        write_learnt(
+            db,
+            comparison,
+            {
+                "predictions": predictions,
+                "told_predictions": told_predictions(past, read_told(db)),
+                "calibrations": list({one.calibration_id: one for one in (calibration, used)}.values()),
+                "promotions": [decision],
+            },
+        )
+    log.info(f"calibration {calibration.calibration_id} learnt from {calibration.num_runs} runs: {decision.action}")
+    for reason in decision.reasons:
+        (log.info if decision.action == "promoted" else log.warning)(f"{decision.action}: {reason}")
+    return used.calibration_id

@@ -31,6 +31,11 @@ class Settings:
         return self.home / "inbox"
 
     @property
+    def drift_inbox_path(self) -> Path:
+        """Where decisions about drifts wait for the next drift tracking."""
+        return self.inbox_path / "drift"
+
+    @property
     def report_path(self) -> Path:
         return self.home / "report.html"
 

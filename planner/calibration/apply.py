@@ -7,28 +7,35 @@ from typing import get_args
 
 from planner.calibration.apply_memory import correct_memory, lenders
 from planner.calibration.intervals import calibrated
+from planner.calibration.resolve import Resolved, as_group, resolve
+from planner.calibration.terms import terms_of
+from planner.calibration.traits import Traits
 from planner.domain.calibration import Calibration, GroupCalibration
-from planner.domain.estimate import Correction, Estimate, Quantiles, Resource
+from planner.domain.estimate import Correction, CorrectionStep, Estimate, Quantiles, Resource
 from planner.estimator.cost import with_compute_hours
 from planner.estimator.wall_time import recombine
 
 Learnt = Mapping[Resource, GroupCalibration]
 
 
-def apply(calibration: Calibration | None, estimate: Estimate, groups: tuple[str, ...]) -> Estimate:
-    """The estimate of a run in these groups (``group_path``), corrected by the finest group that has runs.
+def apply(calibration: Calibration | None, estimate: Estimate, who: Traits | tuple[str, ...]) -> Estimate:
+    """The estimate of a run with these traits (or in these nested groups alone), corrected by what was learnt.
 
-    - p50 is multiplied by exp(bias); the spread is that of ``combined_half_width``.
+    - p50 is multiplied by exp(bias), the product of all effects; the spread is that of ``combined_half_width``.
     - An accelerator peak that was never measured borrows the factor of the nearest one that was.
     - Duration and cost follow from the corrected start-up and speed. The duration's own history is used instead where
-      the speed has none, or only that of a coarser group. The cost's own history is used where time has none.
+      the speed has none, or only that of coarser groups. The cost's own history is used where time has none.
     - Checkpoints move the rows of storage and network that hold them, not what these cost.
 
-    Without a calibration the estimate comes back as it is.
+    Without a calibration the estimate comes back as it is. A calibration of nested groups, as made before effects were
+    crossed, corrects by the finest group that has runs.
     """
     if calibration is None:
         return estimate
-    learnt = _used(_finest(calibration, estimate, groups), groups)
+    traits = who if isinstance(who, Traits) else Traits(groups=who)
+    found = _resolved(calibration, estimate, traits)
+    every = {**_finest(calibration, estimate, traits.groups), **{name: group for name, (group, _) in found.items()}}
+    learnt = _used(every, traits.groups, {name: ranks for name, (_, ranks) in found.items()})
     sources = {**learnt, **lenders(learnt)}
     corrections = tuple(
         Correction(
@@ -36,6 +43,7 @@ def apply(calibration: Calibration | None, estimate: Estimate, groups: tuple[str
             group=sources[resource].group,
             factor=math.exp(sources[resource].log_bias),
             num_runs=sources[resource].num_runs,
+            steps=_steps(found[sources[resource].resource][1]) if sources[resource].resource in found else (),
         )
         for resource in get_args(Resource)
         if resource in sources
@@ -48,6 +56,25 @@ def apply(calibration: Calibration | None, estimate: Estimate, groups: tuple[str
     )
     changed = _correct_sizes(_correct_cost(_correct_time(estimate, learnt), learnt), learnt)
     return changed.model_copy(update={"memory": correct_memory(estimate.memory, learnt), "provenance": provenance})
+
+
+def _resolved(
+    calibration: Calibration, estimate: Estimate, traits: Traits
+) -> dict[Resource, tuple[GroupCalibration, Resolved]]:
+    found: dict[Resource, tuple[GroupCalibration, Resolved]] = {}
+    for learnt in calibration.resources:
+        expected = estimate.quantiles(learnt.resource)
+        if expected is None or expected.p50 <= 0:
+            continue
+        told = resolve(learnt, traits, terms_of(estimate, learnt.resource))
+        found[learnt.resource] = as_group(learnt, told), told
+    return found
+
+
+def _steps(told: Resolved) -> tuple[CorrectionStep, ...]:
+    return tuple(
+        CorrectionStep(name=step.name, factor=math.exp(step.log_effect), num_runs=step.num_runs) for step in told.steps
+    )
 
 
 class _Groups:
@@ -84,15 +111,22 @@ def _finest(calibration: Calibration, estimate: Estimate, groups: tuple[str, ...
     return {resource: finest[resource] for resource, found in expected.items() if found is not None and found.p50 > 0}
 
 
-def _used(learnt: Learnt, groups: tuple[str, ...]) -> Learnt:
+def _used(learnt: Learnt, groups: tuple[str, ...], told: Mapping[Resource, Resolved]) -> Learnt:
     """Without what other corrections already contain: duration in the speed's, cost in those of time."""
     speed, duration = learnt.get("tokens_per_s_per_accelerator"), learnt.get("duration_s")
     contained: set[Resource] = set()
-    if speed and duration and groups.index(duration.group) <= groups.index(speed.group):
+    if speed and duration and _fineness(duration, groups, told) <= _fineness(speed, groups, told):
         contained.add("duration_s")
     if speed or duration or "start_up_s" in learnt:
         contained.add("cost_usd")
     return {resource: group for resource, group in learnt.items() if resource not in contained}
+
+
+def _fineness(group: GroupCalibration, groups: tuple[str, ...], told: Mapping[Resource, Resolved]) -> int:
+    """How near a history is to the run: the depth of its group, or how many of the run's labels it knows."""
+    if group.resource in told:
+        return sum("=" in step.name and not step.name.startswith("term") for step in told[group.resource].steps)
+    return groups.index(group.group)
 
 
 def _correct_time(estimate: Estimate, learnt: Learnt) -> Estimate:

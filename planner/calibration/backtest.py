@@ -1,18 +1,19 @@
 """Predicts past runs from other past runs, just as users are told, and scores the predictions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
 
 from planner.calibration.apply import apply
 from planner.calibration.compare import Case
-from planner.calibration.fit import learn
-from planner.calibration.robust import Floats, Ints
-from planner.calibration.table import ResidualTable, tabulate
+from planner.calibration.conformal import adapt
+from planner.calibration.fit import PASSES, learn
+from planner.calibration.observed import Facts, Observed, observed
+from planner.calibration.robust import Floats
 from planner.domain import Frozen
 from planner.domain.calibration import Calibration
-from planner.domain.estimate import Resource
+from planner.domain.estimate import Estimate, Resource
 
 FOLLOWS: dict[Resource, tuple[Resource, ...]] = {
     "duration_s": ("tokens_per_s_per_accelerator", "start_up_s"),
@@ -59,38 +60,65 @@ class Score(Frozen):
     """Median of ln(actual / p50): above 0 where predictions are too low."""
 
 
-def rolling_origin(cases: Sequence[Case], *, prior: str, max_refits: int = 60) -> tuple[Prediction, ...]:
-    """Every run predicted by what had ended strictly before it, in order of ``ended_at``.
+def rolling_origin(
+    cases: Sequence[Case],
+    *,
+    prior: str,
+    max_refits: int = 10,
+    bounds: Sequence[Observed] = (),
+    since: datetime | None = None,
+) -> tuple[Prediction, ...]:
+    """Every run predicted by what had ended strictly before it started (where that is unknown: ended), in order of end.
 
     The calibration is made anew at most ``max_refits`` times, at times that divide the runs evenly; runs between two
-    of these times know nothing of each other. The first runs have the physics alone.
+    of these times know nothing of each other. The first runs have the physics alone. Intervals adapt to the hits and
+    misses that were known at each of these times. ``since``: only runs that started at or after it are predicted.
     """
-    ends_s = np.array([case.residuals[0].ended_at.timestamp() for case in cases])
-    ordered_s = np.sort(ends_s)
-    picked = np.linspace(0, ends_s.size - 1, min(max_refits, ends_s.size)).astype(np.int64)
+    asked = [case for case in cases if since is None or case.asked_at >= since]
+    asked_s = np.array([case.asked_at.timestamp() for case in asked])
+    ordered_s = np.sort(asked_s)
+    picked = np.linspace(0, asked_s.size - 1, min(max_refits, asked_s.size)).astype(np.int64)
     origins_s = np.unique(ordered_s[picked])
-    block = np.searchsorted(origins_s, ends_s, side="right") - 1
-    tables = _tables(cases)
+    block = np.searchsorted(origins_s, asked_s, side="right") - 1
+    rows = [*_rows(cases), *bounds]
+    ended_s = np.array([row.ended_at.timestamp() for row in rows])
+    paths = {case.residuals[0].run_id: case.who.groups for case in cases}
     found: list[Prediction] = []
     for number, origin_s in enumerate(origins_s):
-        past = [np.flatnonzero(table.ended_at_s < origin_s) for table in tables]
-        targets = [cases[index] for index in np.flatnonzero(block == number).tolist()]
-        found.extend(_predict(tables, past, targets, prior))
+        past = [rows[index] for index in np.flatnonzero(ended_s < origin_s).tolist()]
+        known = [told for told in found if told.ended_at.timestamp() < origin_s]
+        targets = [asked[index] for index in np.flatnonzero(block == number).tolist()]
+        found.extend(_predict(past, width_ratios(known, paths), targets, prior, 1))
     return _in_order(found)
 
 
-def leave_one_out(cases: Sequence[Case], *, prior: str) -> tuple[Prediction, ...]:
+def leave_one_out(cases: Sequence[Case], *, prior: str, bounds: Sequence[Observed] = ()) -> tuple[Prediction, ...]:
     """Every run predicted by all others, later ones too: for small sets of runs without a history.
 
-    One refit a run, so the time grows with the square of the runs: 1,000 runs take some seconds.
+    One refit a run, so the time grows with the square of the runs: 100 runs take some seconds.
     """
-    tables = _tables(cases)
-    run_ids = [np.array([residual.run_id for residual in table.residuals]) for table in tables]
+    rows = [*_rows(cases), *bounds]
     found: list[Prediction] = []
     for case in cases:
-        others = [np.flatnonzero(of_table != case.residuals[0].run_id) for of_table in run_ids]
-        found.extend(_predict(tables, others, [case], prior))
+        others = [row for row in rows if row.run_id != case.residuals[0].run_id]
+        found.extend(_predict(others, {}, [case], prior, PASSES))
     return _in_order(found)
+
+
+def width_ratios(
+    predictions: Iterable[Prediction], paths: Mapping[str, tuple[str, ...]]
+) -> dict[Resource, dict[str, float]]:
+    """By resource and group (all runs, and each accelerator): what hits and misses so far demand of the width.
+
+    ``paths`` are the nested groups by run id. Predictions of the physics alone teach nothing.
+    """
+    found: dict[Resource, dict[str, float]] = {}
+    for told in _in_order(predictions):
+        if told.num_runs_before:
+            ratios = found.setdefault(told.resource, {})
+            for group in paths[told.run_id][:2]:
+                ratios[group] = adapt(ratios.get(group, 1.0), [told.within])
+    return found
 
 
 def score(predictions: Iterable[Prediction]) -> tuple[Score, ...]:
@@ -111,8 +139,9 @@ def pinball_loss(actual: Floats, quantile: Floats, level: float) -> Floats:
     return np.maximum(level * missing, (level - 1) * missing)
 
 
-def _tables(cases: Sequence[Case]) -> tuple[ResidualTable, ...]:
-    return tabulate(residual for case in cases for residual in case.residuals)
+def _rows(cases: Sequence[Case]) -> list[Observed]:
+    facts = {case.residuals[0].run_id: Facts(case.who, case.estimate) for case in cases}
+    return observed((residual for case in cases for residual in case.residuals), facts)
 
 
 def _in_order(predictions: Iterable[Prediction]) -> tuple[Prediction, ...]:
@@ -120,40 +149,46 @@ def _in_order(predictions: Iterable[Prediction]) -> tuple[Prediction, ...]:
 
 
 def _predict(
-    tables: Sequence[ResidualTable], past: Sequence[Ints], targets: Sequence[Case], prior: str
+    past: Sequence[Observed],
+    ratios: Mapping[Resource, Mapping[str, float]],
+    targets: Sequence[Case],
+    prior: str,
+    passes: int,
 ) -> Iterator[Prediction]:
-    """What users would have been told of the targets, had they asked when only the past runs (by table) were known."""
-    wanted = {group for case in targets for group in case.residuals[0].groups}
-    learnt = [group for table, runs in zip(tables, past, strict=True) for group in learn(table, runs, wanted)]
+    """What users would have been told of the targets, had they asked when only the past runs were known."""
     calibration = Calibration(
         calibration_id="backtest",
-        as_of=min(case.residuals[0].ended_at for case in targets),
+        as_of=min(case.asked_at for case in targets),
         fitted_through=None,
-        num_runs=max((runs.size for runs in past), default=0),
+        num_runs=len(past),
         data_fingerprint="",
         prior=prior,
-        groups=tuple(learnt),
+        resources=learn(past, ratios, passes),
     )
     for case in targets:
-        told = apply(calibration, case.estimate, case.residuals[0].groups)
-        runs_by_resource = {correction.resource: correction.num_runs for correction in told.provenance.corrections}
-        for residual in case.residuals:
-            quantiles = told.quantiles(residual.resource)
-            if quantiles is None:
-                continue
-            sources = (residual.resource, *FOLLOWS.get(residual.resource, ()))
-            yield Prediction(
-                run_id=residual.run_id,
-                resource=residual.resource,
-                ended_at=residual.ended_at,
-                actual=residual.actual,
-                prior_p50=residual.estimate_p50,
-                p10=quantiles.p10,
-                p50=quantiles.p50,
-                p90=quantiles.p90,
-                num_runs_before=next((runs_by_resource[one] for one in sources if one in runs_by_resource), 0),
-                within=quantiles.p10 <= residual.actual <= quantiles.p90,
-            )
+        yield from predicted(case, apply(calibration, case.estimate, case.who))
+
+
+def predicted(case: Case, told: Estimate) -> Iterator[Prediction]:
+    """What an estimate said of a past run, beside what was used."""
+    runs_by_resource = {correction.resource: correction.num_runs for correction in told.provenance.corrections}
+    for residual in case.residuals:
+        quantiles = told.quantiles(residual.resource)
+        if quantiles is None:
+            continue
+        sources = (residual.resource, *FOLLOWS.get(residual.resource, ()))
+        yield Prediction(
+            run_id=residual.run_id,
+            resource=residual.resource,
+            ended_at=residual.ended_at,
+            actual=residual.actual,
+            prior_p50=residual.estimate_p50,
+            p10=quantiles.p10,
+            p50=quantiles.p50,
+            p90=quantiles.p90,
+            num_runs_before=next((runs_by_resource[one] for one in sources if one in runs_by_resource), 0),
+            within=quantiles.p10 <= residual.actual <= quantiles.p90,
+        )
 
 
 def _score(resource: Resource, rows: list[Prediction]) -> Score:

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from planner.calibration.observed import Facts, Observed, bounds_of
 from planner.calibration.residuals import Residual, residuals_of
+from planner.calibration.traits import Traits, traits_of
 from planner.domain import Frozen
 from planner.domain.estimate import Estimate
 from planner.domain.price_book import PriceBook
@@ -45,6 +47,18 @@ class Case:
     estimate: Estimate
     residuals: tuple[Residual, ...]
     """Not empty; all of one run."""
+    traits: Traits | None = None
+    """None: its nested groups alone."""
+    started_at: datetime | None = None
+
+    @property
+    def who(self) -> Traits:
+        return self.traits or Traits(groups=self.residuals[0].groups)
+
+    @property
+    def asked_at(self) -> datetime:
+        """When its estimate was needed: at its start."""
+        return self.started_at or self.residuals[0].ended_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,13 @@ class Comparison:
     cases: tuple[Case, ...]
     costs: tuple[RunCost, ...]
     refusals: tuple[Refusal, ...]
+    bounds: tuple[Observed, ...] = ()
+    """What failed and killed runs tell."""
+
+    @property
+    def facts(self) -> dict[str, Facts]:
+        """By run id, what may explain its residuals."""
+        return {case.residuals[0].run_id: Facts(case.who, case.estimate) for case in self.cases}
 
     @property
     def residuals(self) -> tuple[Residual, ...]:
@@ -65,6 +86,7 @@ def compare(runs: Iterable[TrainingRun], prices: PriceBook) -> Comparison:
     cases: list[Case] = []
     costs: list[RunCost] = []
     refusals: list[Refusal] = []
+    bounds: list[Observed] = []
     for run in runs:
         cost = cost_of(run, prices)
         if cost is not None:
@@ -78,8 +100,9 @@ def compare(runs: Iterable[TrainingRun], prices: PriceBook) -> Comparison:
             continue
         residuals = residuals_of(run, estimate)
         if residuals:
-            cases.append(Case(estimate, residuals))
-    return Comparison(cases=tuple(cases), costs=tuple(costs), refusals=tuple(refusals))
+            cases.append(Case(estimate, residuals, traits_of(run.config, run.experiment), run.started_at))
+        bounds.extend(bounds_of(run, estimate))
+    return Comparison(cases=tuple(cases), costs=tuple(costs), refusals=tuple(refusals), bounds=tuple(bounds))
 
 
 def cost_of(run: TrainingRun, prices: PriceBook) -> RunCost | None:

@@ -59,8 +59,16 @@ def weighted_quantile(values: Floats, weights: Floats, level: float) -> float:
 
 
 def student_t_p90(degrees_of_freedom: Floats) -> Floats:
-    """The .9 quantile of Student's t: Abramowitz and Stegun 26.7.5; right to .01 from 3 degrees of freedom up."""
-    z, nu = Z_P90, np.maximum(degrees_of_freedom, 3.0)
+    """The .9 quantile of Student's t."""
+    return student_t(Z_P90, degrees_of_freedom)
+
+
+def student_t(z: float, degrees_of_freedom: Floats) -> Floats:
+    """The quantile of Student's t at the level of the normal quantile ``z``: Abramowitz and Stegun 26.7.5.
+
+    Right to .01 at the .9 quantile from 3 degrees of freedom up.
+    """
+    nu = np.maximum(degrees_of_freedom, 3.0)
     return np.asarray(
         z
         + (z**3 + z) / (4 * nu)

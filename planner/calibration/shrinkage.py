@@ -82,7 +82,7 @@ def shrink(log_ratio: Floats, tree: Tree, prior_log_sd: float) -> tuple[LevelPos
     """
     sizes = [parents.size for parents in tree.parents]
     counts = [np.bincount(code, minlength=size) for code, size in zip(tree.codes, sizes, strict=True)]
-    values = _without_outliers(log_ratio, tree, counts, prior_log_sd)
+    values = without_outliers(log_ratio, tree, counts, prior_log_sd)
     noise, degrees, noise_without = _noise_variances(values, tree, counts, prior_log_sd)
 
     up = _upward(values, tree, counts, noise, EFFECT_SHARE * prior_log_sd)
@@ -167,7 +167,7 @@ def between_variance(means: Floats, precisions: Floats, parents: Ints, prior_sd:
     return max(float(pooled), MIN_TAU**2)
 
 
-def _without_outliers(log_ratio: Floats, tree: Tree, counts: list[Ints], prior_log_sd: float) -> Floats:
+def without_outliers(log_ratio: Floats, tree: Tree, counts: list[Ints], prior_log_sd: float) -> Floats:
     """Log ratios winsorised about the median of the finest group that is large enough to judge; else about 0."""
     centre = np.zeros(log_ratio.size)
     scale = np.full(log_ratio.size, prior_log_sd)

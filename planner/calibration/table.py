@@ -1,15 +1,15 @@
 """Residuals as columns: one table a resource, with its groups as a tree of indices."""
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from planner.calibration.observed import estimate_log_sd
 from planner.calibration.residuals import Residual
 from planner.calibration.robust import Floats, Ints
 from planner.calibration.shrinkage import Tree
-from planner.domain.estimate import Z_P90, Resource
+from planner.domain.estimate import Resource
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ def tabulate(residuals: Iterable[Residual]) -> tuple[ResidualTable, ...]:
     return tuple(_table(resource, by_resource[resource]) for resource in sorted(by_resource))
 
 
-def _table(resource: Resource, unsorted: list[Residual]) -> ResidualTable:
-    rows = sorted(unsorted, key=lambda row: (row.run_id, row.ended_at, row.log_ratio, row.groups))
+def nest(paths: Sequence[tuple[str, ...]]) -> tuple[tuple[tuple[str, ...], ...], Tree]:
+    """Names of nested groups by level, and the tree of their indices; all paths must be equally deep."""
     names: list[tuple[str, ...]] = []
     codes: list[Ints] = []
     parents: list[Ints] = []
-    for level, column in enumerate(zip(*(row.groups for row in rows), strict=True)):
+    for level, column in enumerate(zip(*paths, strict=True)):
         index: dict[str, int] = {}
         for name in column:
             index.setdefault(name, len(index))
@@ -52,19 +52,20 @@ def _table(resource: Resource, unsorted: list[Residual]) -> ResidualTable:
         names.append(tuple(index))
         codes.append(code)
         parents.append(parent)
+    return tuple(names), Tree(codes=tuple(codes), parents=tuple(parents))
+
+
+def _table(resource: Resource, unsorted: list[Residual]) -> ResidualTable:
+    rows = sorted(unsorted, key=lambda row: (row.run_id, row.ended_at, row.log_ratio, row.groups))
+    names, tree = nest([row.groups for row in rows])
     return ResidualTable(
         resource=resource,
         residuals=tuple(rows),
         log_ratio=np.array([row.log_ratio for row in rows]),
         ended_at_s=np.array([row.ended_at.timestamp() for row in rows]),
-        estimate_log_sd=np.array([_estimate_log_sd(row) for row in rows]),
-        names=tuple(names),
-        tree=Tree(codes=tuple(codes), parents=tuple(parents)),
+        estimate_log_sd=np.array(
+            [estimate_log_sd(row.estimate_p10, row.estimate_p50, row.estimate_p90) for row in rows]
+        ),
+        names=names,
+        tree=tree,
     )
-
-
-def _estimate_log_sd(row: Residual) -> float:
-    """Both sides together; a p10 of 0 has no logarithm, the upper side then stands for both."""
-    upper = math.log(row.estimate_p90 / row.estimate_p50)
-    lower = math.log(row.estimate_p50 / row.estimate_p10) if row.estimate_p10 > 0 else upper
-    return (lower + upper) / (2 * Z_P90)

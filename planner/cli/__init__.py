@@ -25,6 +25,7 @@ COMMANDS = {
     "drift": "planner.cli.drift",
     "history": "planner.cli.history",
     "backtest": "planner.cli.backtest",
+    "calibration": "planner.cli.calibration",
     "catalog": "planner.cli.catalog",
     "prices": "planner.cli.prices",
     "schema": "planner.cli.schema",

@@ -12,7 +12,8 @@ Examples:
   foretune estimate run.yaml
   foretune estimate run.yaml --set seq_len=8192 --set cluster.accelerator=h100-sxm-80gb
   foretune estimate run.yaml --json | jq .memory.peak_device_bytes
-  foretune estimate run.yaml --html estimate.html"""
+  foretune estimate run.yaml --html estimate.html
+  foretune estimate run.yaml --explain"""
 
 
 @click.command(name="estimate", short_help="What one run needs.", epilog=EXAMPLES)
@@ -21,9 +22,16 @@ Examples:
 @config_option
 @click.option("--prior", is_flag=True, help="Physics only: leave out what was learnt from past runs.")
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Also write the estimate as an HTML page.")
+@click.option("--explain", is_flag=True, help="Also show the way from the physics to each figure, effect by effect.")
 @json_option
 def command(
-    run_path: Path, overrides: tuple[str, ...], config_path: Path, prior: bool, html_path: Path | None, as_json: bool
+    run_path: Path,
+    overrides: tuple[str, ...],
+    config_path: Path,
+    prior: bool,
+    html_path: Path | None,
+    explain: bool,
+    as_json: bool,
 ) -> None:
     """Memory, speed, time, storage, network and cost of the run in RUN.yaml, each with its uncertainty.
 
@@ -48,3 +56,8 @@ def command(
     from planner.report.text import print_estimate
 
     print_estimate(config, estimate)
+    if explain:
+        from planner.report.calibration_tables import explanation_table
+        from planner.report.terminal_tables import print_table
+
+        print_table(explanation_table(session.estimate(config, calibrated=False), estimate))

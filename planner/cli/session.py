@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from planner.calibration.apply import apply
-from planner.calibration.groups import group_path
+from planner.calibration.traits import traits_of
 from planner.catalog.load import Catalog, load_catalog
 from planner.catalog.price_file import with_own_prices
 from planner.config_files import load_programme, load_run
@@ -45,7 +45,7 @@ class Session:
     def estimate(self, config: RunConfig, *, calibrated: bool = True) -> Estimate:
         """The estimate of a run, corrected by what was learnt from past runs."""
         estimate = estimate_run(config, self.catalog.prices, self.now.date())
-        return apply(self.calibration, estimate, group_path(config, None)) if calibrated else estimate
+        return apply(self.calibration, estimate, traits_of(config, None)) if calibrated else estimate
 
     def decide(self, config: RunConfig) -> GateDecision:
         """The gate's decision; for a blocked run with changes that would lift the block."""
@@ -114,8 +114,11 @@ def _read_snapshot(path: Path) -> tuple[Calibration | None, dict[date, float]]:
     from planner.warehouse.connection import open_snapshot
     from planner.warehouse.tables import read, read_table
 
-    newest = "calibration_id = (select arg_max(calibration_id, as_of) from calibrations)"
+    chosen = (
+        "calibration_id = (select arg_max(calibration_id, (as_of, decided_by = 'command')) from promotions "
+        "where action <> 'held')"
+    )
     with open_snapshot(path) as db:
-        calibrations = read(db, "calibrations", Calibration, newest)
+        calibrations = read(db, "calibrations", Calibration, chosen)
         spent = {row["month"]: row["list_cost_usd"] or 0.0 for row in read_table(db, "monthly_spend")}
     return (calibrations[0] if calibrations else None), spent

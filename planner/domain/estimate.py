@@ -98,14 +98,25 @@ class MemoryEstimate(Frozen):
         return max(self.timeline, key=lambda moment: moment.total_bytes)
 
 
+class CorrectionStep(Frozen):
+    """One effect among those that make a correction."""
+
+    name: str
+    """``accelerator=...``, ``term matmul, accelerator=...``, ``near runs``, ..."""
+    factor: float = Field(gt=0)
+    num_runs: int = Field(ge=0)
+
+
 class Correction(Frozen):
-    """One step from the physics to a calibrated figure."""
+    """From the physics to a calibrated figure."""
 
     resource: Resource
     group: str
     """The runs it was learnt from, e.g. ``accelerator=a100-80gb, method=lora``."""
     factor: float = Field(gt=0)
     num_runs: int = Field(ge=0)
+    steps: tuple[CorrectionStep, ...] = ()
+    """Effects whose factors multiply to ``factor``."""
 
 
 class Provenance(Frozen):

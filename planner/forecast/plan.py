@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from planner.calibration.apply import apply
 from planner.calibration.cadence import Cadence, observe_cadence
-from planner.calibration.groups import group_path
+from planner.calibration.traits import traits_of
 from planner.domain import Frozen
 from planner.domain.calibration import Calibration
 from planner.domain.estimate import Estimate
@@ -101,7 +101,7 @@ def _calibrated(
 ) -> Estimate:
     experiments = {run.experiment for run in own}
     experiment = experiments.pop() if len(experiments) == 1 else None
-    return apply(calibration, estimate, group_path(update.run, experiment))
+    return apply(calibration, estimate, traits_of(update.run, experiment))
 
 
 def _with_cost(run: TrainingRun, list_cost_usd: float | None) -> TrainingRun:

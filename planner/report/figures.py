@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from planner.domain.estimate import Estimate
 from planner.report.charts import accuracy, drift, forecast, gate, memory
 from planner.report.charts.style import Chart
+from planner.report.drift_stories import stories
 from planner.report.page import ALL_PROGRAMMES, WeeklyPage
 from planner.report.quantities import in_page_order, label
 
@@ -80,11 +81,21 @@ def accuracy_figures(page: WeeklyPage) -> Iterator[Figure]:
 
 
 def drift_figures(page: WeeklyPage) -> Iterator[Figure]:
-    """The drift statistic of each group, where one is known."""
+    """The picture of each drift, then the drift statistic of each group where one is known."""
+    for story in stories(page)[: drift.MAX_PICTURES]:
+        points = [point for point in page.drift_points if point.drift_id == story.drift_id]
+        row = next(row for row in page.drift if row.drift_id == story.drift_id)
+        if points:
+            yield _figure(
+                f"drift-{story.drift_id}",
+                f"{story.title}: {story.stage}",
+                "A point is a run, the line their moving average; shaded: where it stays while nothing drifts.",
+                drift.drift_history(points, row, zone=page.zone),
+            )
     num_groups = sum(row.statistic is not None for row in page.drift)
     if num_groups:
         capped = f" The {drift.MAX_GROUPS} nearest to it of {num_groups}." if num_groups > drift.MAX_GROUPS else ""
-        caption = f"Right of the dashed line a group is drifting.{capped}"
+        caption = f"Right of the dashed line the alarm rings.{capped}"
         yield _figure(
             "drift-statistic", "How near each group is to the alarm", caption, drift.drift_statistic(page.drift)
         )

@@ -52,5 +52,7 @@ def _accuracy(rows: Rows) -> Iterator[Headline]:
 def _drift(rows: Rows) -> Iterator[Headline]:
     watched = [row for row in rows if row["state"] != "too_few_runs"]
     drifting = sum(row["state"] == "drifting" for row in watched)
+    known = sum(row["stage"] == "acknowledged" for row in watched)
     if rows:
-        yield Headline(label="Groups drifting", value_text=str(drifting), note=f"of {len(watched)} with enough runs")
+        note = f"of {len(watched)} with enough runs{f'; {known} acknowledged' if known else ''}"
+        yield Headline(label="Groups drifting", value_text=str(drifting), note=note)

@@ -17,6 +17,7 @@ ForecastResource = Literal[
 ]
 Verdict = Literal["allow", "warn", "block"]
 DriftState = Literal["ok", "drifting", "too_few_runs"]
+DriftStage = Literal["open", "acknowledged", "closed"]
 
 ALL_PROGRAMMES = "all"
 """Name of the forecast rows that hold the joint total: quantiles do not add up, so no page can sum them itself."""
@@ -111,6 +112,36 @@ class DriftRow(Frozen):
     since: datetime | None = None
     factor: float | None = None
     """How many times the recent actuals exceed what the baseline leads one to expect."""
+    factor_p10: float | None = None
+    factor_p90: float | None = None
+    drift_id: str | None = None
+    stage: DriftStage | None = None
+    alarm_at: datetime | None = None
+    closed_at: datetime | None = None
+    closed_because: str | None = None
+    note: str = ""
+    moved: str | None = None
+    """Kind of what moved; ``unknown`` where nothing recorded stands out."""
+    verdict: str | None = None
+    """A sentence."""
+    before: str | None = None
+    """Runs before the change as JSON: ``num_runs``, ``log_bias`` and runs by level of what moved."""
+    after: str | None = None
+
+
+class DriftPointRow(Frozen):
+    """One run of a group that drifts or lately did."""
+
+    resource: Resource
+    group: str
+    drift_id: str
+    ended_at: datetime
+    ratio: float
+    """Measured over what the group's level in control leads one to expect."""
+    ewma_ratio: float
+    band_ratio: float
+    statistic_share: float
+    """Drift statistic over its limit: the alarm rings above 1."""
 
 
 class GateRow(Frozen):
@@ -178,6 +209,7 @@ class WeeklyPage(Frozen):
     comparisons: tuple[ComparisonRow, ...] = ()
     accuracy: tuple[AccuracyRow, ...] = ()
     drift: tuple[DriftRow, ...] = ()
+    drift_points: tuple[DriftPointRow, ...] = ()
     gate_log: tuple[GateRow, ...] = ()
     quality: tuple[QualityRow, ...] = ()
     unread: tuple[UnreadRow, ...] = ()

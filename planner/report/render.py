@@ -14,7 +14,7 @@ import jinja2
 import vl_convert
 
 from planner.domain.estimate import Estimate
-from planner.report import estimate_tables, figures, tables
+from planner.report import drift_stories, estimate_tables, figures, tables
 from planner.report.page import WeeklyPage
 from planner.report.quantities import format_ratio
 
@@ -28,6 +28,7 @@ def render_weekly(page: WeeklyPage) -> str:
         forecast_figures=tuple(figures.forecast_figures(page)),
         accuracy_figures=tuple(figures.accuracy_figures(page)),
         drift_figures=tuple(figures.drift_figures(page)),
+        drift_stories=drift_stories.stories(page),
         gate_figures=tuple(figures.gate_figures(page)),
         tables={
             build.__name__: build(page)

@@ -137,7 +137,7 @@ def drift(page: WeeklyPage) -> Table:
     columns: dict[Column, Callable[[DriftRow], str]] = {
         Column("Resource"): lambda row: label(row.resource),
         Column("Group of runs"): lambda row: row.group,
-        Column("State"): lambda row: states[row.state],
+        Column("State"): lambda row: row.stage or states[row.state],
         number("Runs"): lambda row: f"{row.num_runs:,}",
         number("Statistic / limit"): lambda row: "" if row.statistic is None else f"{row.statistic / row.limit:.2f}",
         number("Measured / physics, before"): lambda row: format_log_factor(row.baseline_log_bias),
@@ -145,6 +145,7 @@ def drift(page: WeeklyPage) -> Table:
         number("Change"): lambda row: format_factor(row.factor) if row.factor is not None else "",
         Column("Direction"): lambda row: row.direction or "",
         Column("Since"): lambda row: format_moment(row.since, page.zone),
+        Column("What moved"): lambda row: row.moved or "",
     }
     return table("Groups of runs, nearest to the alarm first", worst, columns)
 

@@ -136,19 +136,23 @@ def _instance_table(catalog: Catalog, contains: str) -> Table:
 def drift_table(rows: Rows) -> Table:
     """Groups by how near they are to the alarm limit, from rows of ``drift_status``."""
     table = Table(
-        "state", "resource", "group", "runs", "statistic / limit", "since", "factor", box=None, pad_edge=False
-    )
-    style = {"drifting": "bold red", "ok": "green", "too_few_runs": "dim"}
+        "drift", "id", "resource", "group", "runs", "statistic / limit", "since", "factor", "moved",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    style = {"open": "bold red", "acknowledged": "yellow", "closed": "green", "ok": "green", "too_few_runs": "dim"}
     for row in rows:
         statistic, since, factor = row["statistic"], row["since"], row["factor"]
+        shown = str(row["stage"] or row["state"])
         table.add_row(
-            f"[{style[str(row['state'])]}]{row['state']}[/]",
+            f"[{style[shown]}]{shown}[/]",
+            str(row["drift_id"] or ""),
             str(row["resource"]),
             plain(str(row["group"])),
             str(row["num_runs"]),
             "" if statistic is None else f"{statistic:.1f} / {row['limit']:.1f}",
             "" if since is None else f"{since:%Y-%m-%d}",
             "" if factor is None else f"{factor:.2f}",
+            plain(str(row["moved"] or "")),
         )
     return table
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,15 @@ def collect_inbox(
     for path in read_files:
         path.unlink(missing_ok=True)
     return Collected(len(rows), rejected)
+
+
+def read_inbox(inbox: Path, row_type: type[Row]) -> list[Row]:
+    """Decisions that wait to be landed, those left out that cannot be read; nothing is changed."""
+    found: list[Row] = []
+    for path in sorted(inbox.glob("*.json")) if inbox.is_dir() else []:
+        with suppress(ValidationError, OSError):
+            found.append(row_type.model_validate_json(path.read_bytes()))
+    return found
 
 
 def _reason(error: ValidationError | OSError) -> str:

@@ -6,10 +6,13 @@ from datetime import datetime
 from planner.calibration.backtest import Prediction
 from planner.calibration.compare import Refusal, RunCost
 from planner.calibration.residuals import Residual
+from planner.calibration.told import ToldPrediction
+from planner.calibration.versions import Promotion
 from planner.domain import Frozen
 from planner.domain.calibration import Calibration
 from planner.domain.training_run import TrainingRun
-from planner.drift.status import DriftStatus
+from planner.drift.decision import DriftDecision
+from planner.drift.report import DriftPoint, DriftStatus
 from planner.forecast.plan import CadenceOfUpdate
 from planner.forecast.weekly import ForecastTotal, ForecastWeek
 from planner.gate.decision import GateDecision
@@ -20,10 +23,14 @@ TABLES: dict[str, tuple[type[Frozen], tuple[str, ...]]] = {
     "training_runs": (TrainingRun, ("source", "run_id")),
     "calibrations": (Calibration, ("calibration_id",)),
     "residuals": (Residual, ("run_id", "resource")),
+    "promotions": (Promotion, ("as_of", "calibration_id", "decided_by")),
     "predictions": (Prediction, ("run_id", "resource")),
+    "told_predictions": (ToldPrediction, ("run_id", "resource", "origin")),
     "run_costs": (RunCost, ("run_id",)),
     "refusals": (Refusal, ("run_id",)),
     "drift_statuses": (DriftStatus, ("as_of", "resource", "group")),
+    "drift_points": (DriftPoint, ("as_of", "resource", "group", "run_id")),
+    "drift_decisions": (DriftDecision, ("decision_id",)),
     "forecast_weeks": (ForecastWeek, ("as_of", "week_start", "programme", "resource")),
     "forecast_totals": (ForecastTotal, ("as_of", "programme", "resource")),
     "cadences": (CadenceOfUpdate, ("as_of", "programme")),

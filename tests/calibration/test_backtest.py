@@ -1,17 +1,22 @@
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from planner.calibration.apply import apply
-from planner.calibration.backtest import Prediction, leave_one_out, rolling_origin, score
+from planner.calibration.backtest import Prediction, leave_one_out, rolling_origin, score, width_ratios
 from planner.calibration.compare import Case
-from planner.calibration.fit import fit
+from planner.calibration.fit import fit, learn
 from planner.calibration.intervals import calibrated
+from planner.calibration.observed import Facts, observed
 from planner.calibration.residuals import Residual
+from planner.calibration.resolve import as_group, resolve
+from planner.calibration.terms import terms_of
+from planner.calibration.traits import Traits
 from planner.catalog.load import load_catalog
+from planner.domain.calibration import Calibration, GroupCalibration
 from planner.domain.estimate import Quantiles, Resource
 from planner.domain.run_config import RunConfig
 from planner.estimator.estimate_run import estimate_run
@@ -76,16 +81,41 @@ def cases_of(residuals: Iterable[Residual]) -> list[Case]:
     return found
 
 
+def learnt_of(calibration: Calibration, row: Residual) -> GroupCalibration | None:
+    """What a calibration says of a run in these nested groups, with the terms of the physics."""
+    for learnt in calibration.resources:
+        if learnt.resource == row.resource:
+            terms = terms_of(PHYSICS.model_copy(update=expected_of(row)), row.resource)
+            return as_group(learnt, resolve(learnt, Traits(groups=row.groups), terms))
+    return None
+
+
+def expected_of(row: Residual) -> dict[str, Quantiles]:
+    return {row.resource: Quantiles(p10=row.estimate_p10, p50=row.estimate_p50, p90=row.estimate_p90)}
+
+
+def facts_of(residuals: Iterable[Residual]) -> dict[str, Facts]:
+    return {case.residuals[0].run_id: Facts(case.who, case.estimate) for case in cases_of(residuals)}
+
+
+def quick(residuals: Sequence[Residual], ratios: Mapping[Resource, Mapping[str, float]]) -> Calibration:
+    """As the backtest learns: in one pass, with the widths that hits and misses so far demand."""
+    rows = observed(residuals, facts_of(residuals))
+    return fit([], as_of=LATER, prior="p").model_copy(update={"resources": learn(rows, ratios, passes=1)})
+
+
 def replay(residuals: Iterable[Residual], max_refits: int = 60) -> tuple[Prediction, ...]:
     return rolling_origin(cases_of(residuals), prior="p", max_refits=max_refits)
 
 
 def test_rolling_origin_agrees_with_a_calibration_made_by_hand_before_each_run() -> None:
     residuals = history(30)
-    for row, prediction in zip(residuals, replay(residuals), strict=True):
-        before = fit(residuals, as_of=row.ended_at, prior="p")
-        by_name = {group.group: group for group in before.groups}
-        group = by_name.get(row.groups[1]) or by_name.get("all")
+    paths = {row.run_id: row.groups for row in residuals}
+    seen: list[Prediction] = []
+    for row, prediction in zip(residuals, replay(residuals, max_refits=30), strict=True):
+        before = quick([r for r in residuals if r.ended_at < row.ended_at], width_ratios(seen, paths))
+        seen.append(prediction)
+        group = learnt_of(before, row)
         physics = Quantiles(p10=row.estimate_p10, p50=row.estimate_p50, p90=row.estimate_p90)
         expected = calibrated(physics, group) if group else physics
         assert (prediction.p10, prediction.p50, prediction.p90) == pytest.approx(
@@ -132,8 +162,9 @@ def test_learning_halves_the_error_and_the_intervals_are_honest() -> None:
 def test_leaving_a_run_out_agrees_with_a_calibration_of_the_others() -> None:
     residuals = history(25)
     for row, prediction in zip(residuals, leave_one_out(cases_of(residuals), prior="p"), strict=True):
-        others = fit([r for r in residuals if r is not row], as_of=LATER, prior="p")
-        group = next(g for g in others.groups if g.group == row.groups[1])
+        rest = [r for r in residuals if r is not row]
+        group = learnt_of(fit(rest, as_of=LATER, prior="p", facts=facts_of(rest)), row)
+        assert group
         assert prediction.p50 == pytest.approx(row.estimate_p50 * math.exp(group.log_bias))
 
 
@@ -228,8 +259,11 @@ def speeds(num_runs: int, *, noise: float, groups: int, physics_log_sd: float, s
 def test_the_duration_that_is_scored_is_the_one_users_are_told() -> None:
     residuals = speeds(40, noise=0.05, groups=4, physics_log_sd=0.4)
     cases = cases_of(residuals)
-    last = [p for p in rolling_origin(cases, prior="p") if p.run_id == "run-00039"]
-    before = fit(residuals, as_of=cases[-1].residuals[0].ended_at, prior="p")
+    last = [p for p in rolling_origin(cases, prior="p", max_refits=40) if p.run_id == "run-00039"]
+    paths = {row.run_id: row.groups for row in residuals}
+    known = [p for p in rolling_origin(cases, prior="p", max_refits=40) if p.run_id != "run-00039"]
+    past = [row for row in residuals if row.run_id != "run-00039"]
+    before = quick(past, width_ratios(known, paths))
     told = apply(before, cases[-1].estimate, cases[-1].residuals[0].groups)
     for prediction in last:
         assert Quantiles(p10=prediction.p10, p50=prediction.p50, p90=prediction.p90) == told.quantiles(
@@ -275,8 +309,8 @@ def test_fewer_own_runs_give_a_wider_interval() -> None:
                 )
                 for n in range(own)
             ]
-            groups = fit([*residuals, *extra], as_of=newest, prior="p").groups
-            (group,) = (g for g in groups if g.group == path[-1] and g.resource == residuals[0].resource)
+            group = learnt_of(fit([*residuals, *extra], as_of=newest, prior="p"), extra[0])
+            assert group
             tried.append(calibrated(physics, group).log_sd)
         widths.append(float(np.mean(tried)))
     assert widths == sorted(widths, reverse=True)

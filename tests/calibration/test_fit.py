@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from planner.calibration.fit import fit, learn
+from planner.calibration.fit import fit
 from planner.calibration.residuals import Residual
-from planner.calibration.table import tabulate
+from planner.calibration.resolve import as_group, resolve
+from planner.calibration.traits import Traits
 from planner.domain.calibration import Calibration, GroupCalibration
 from planner.domain.estimate import Resource
 
@@ -40,8 +41,12 @@ def residual(
 
 
 def group(calibration: Calibration, name: str, resource: Resource = "duration_s") -> GroupCalibration:
-    (found,) = (g for g in calibration.groups if g.group == name and g.resource == resource)
-    return found
+    """What is told of a run in this group whose finer groups were never seen."""
+    names = [] if name == "all" else name.split(", ")
+    names += [f"{level}=never seen" for level in ("accelerator", "method", "model", "experiment")[len(names) :]]
+    path = ("all", *(", ".join(names[: depth + 1]) for depth in range(4)))
+    (learnt,) = (one for one in calibration.resources if one.resource == resource)
+    return as_group(learnt, resolve(learnt, Traits(groups=path), {}))
 
 
 def simulated(num_runs: int, seed: int = 0) -> tuple[list[Residual], dict[tuple[str, str, str], float]]:
@@ -88,6 +93,7 @@ def test_shrinkage_beats_the_mean_of_each_group_where_runs_are_few() -> None:
 def test_no_runs_give_a_valid_calibration_without_groups() -> None:
     calibration = fit([], as_of=START, prior="physics-1")
     assert calibration.groups == ()
+    assert calibration.resources == ()
     assert calibration.num_runs == 0
     assert calibration.fitted_through is None
 
@@ -98,7 +104,7 @@ def test_only_runs_that_ended_strictly_before_as_of_are_used() -> None:
     calibration = fit(residuals, as_of=as_of, prior="physics-1")
     assert calibration.num_runs == 4
     assert calibration.fitted_through == residuals[3].ended_at
-    assert calibration.groups == fit(residuals[:4], as_of=as_of, prior="physics-1").groups
+    assert calibration.resources == fit(residuals[:4], as_of=as_of, prior="physics-1").resources
 
 
 def test_the_order_of_arrival_leaves_no_trace() -> None:
@@ -123,7 +129,8 @@ def test_a_run_1024_times_off_moves_no_groups_bias_by_more_than_three_percent() 
     clean = fit(residuals, as_of=LATER, prior="p")
     broken = [*residuals, residual(9999, math.log(1024), model="m1")]
     dirty = fit(broken, as_of=LATER, prior="p")
-    moved = {g.group: abs(g.log_bias - group(dirty, g.group).log_bias) for g in clean.groups}
+    names = sorted({name for r in residuals for name in r.groups})
+    moved = {name: abs(group(clean, name).log_bias - group(dirty, name).log_bias) for name in names}
     assert max(moved.values()) < 0.03
 
 
@@ -147,7 +154,7 @@ def test_a_group_that_is_really_ten_times_off_is_believed() -> None:
 
 def test_runs_without_any_variance_give_a_narrow_defined_interval() -> None:
     calibration = fit([residual(number, 0.4) for number in range(50)], as_of=LATER, prior="p")
-    finest = calibration.groups[-1]
+    finest = group(calibration, "accelerator=a100, method=lora, model=m, experiment=e")
     assert finest.log_bias == pytest.approx(0.4, abs=0.005)
     assert 0 < finest.log_sd < 0.1
     assert finest.log_p10 < finest.log_bias < finest.log_p90
@@ -172,27 +179,13 @@ def test_the_spread_that_nine_in_ten_of_the_accelerators_runs_had_is_kept_for_al
     residuals = [residual(n, 0.1, log_sd=sd, model=f"m{n % 4}") for n, sd in enumerate(sds)]
     residuals += [residual(100 + n, 0.1, log_sd=0.5, accelerator="h100") for n in range(2)]
     calibration = fit(residuals, as_of=LATER, prior="p")
-    for found in calibration.groups:
-        if found.group.startswith("accelerator=a100"):
-            assert found.estimate_log_sd == pytest.approx(0.3)
-            assert found.spread_runs == 20
-        if found.group.startswith("accelerator=h100"):
-            assert found.estimate_log_sd == pytest.approx(0.5)
-            assert found.spread_runs == 2
+    a100, h100 = group(calibration, "accelerator=a100, method=lora, model=m1"), group(calibration, "accelerator=h100")
+    assert a100.estimate_log_sd == pytest.approx(0.3)
+    assert a100.spread_runs == 20
+    assert h100.estimate_log_sd == pytest.approx(0.5)
+    assert h100.spread_runs == 2
     assert group(calibration, "all").spread_runs == 22
     assert group(calibration, "all").estimate_log_sd == pytest.approx(0.5)
-
-
-def test_learning_from_some_runs_and_groups_gives_what_a_fit_of_those_runs_gives() -> None:
-    residuals, _ = simulated(120)
-    (table,) = tabulate(residuals)
-    wanted = {"all", "accelerator=a100"}
-    some = learn(table, np.arange(0, 120, 2), wanted)
-    chosen = [row for number, row in enumerate(table.residuals) if number % 2 == 0]
-    alone = fit(chosen, as_of=LATER, prior="p")
-    expected = [found for found in alone.groups if found.group in wanted]
-    for one, other in zip(some, expected, strict=True):
-        assert one.model_dump() == pytest.approx(other.model_dump())
 
 
 def test_an_estimate_that_may_be_0_has_the_spread_of_its_upper_side() -> None:
@@ -206,5 +199,5 @@ def test_resources_do_not_mix() -> None:
     durations = [residual(n, 0.5) for n in range(30)]
     both = fit([*speeds, *durations], as_of=LATER, prior="p")
     alone = fit(durations, as_of=LATER, prior="p")
-    assert tuple(g for g in both.groups if g.resource == "duration_s") == alone.groups
+    assert tuple(one for one in both.resources if one.resource == "duration_s") == alone.resources
     assert both.num_runs == 30

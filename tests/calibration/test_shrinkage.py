@@ -21,7 +21,7 @@ def test_the_passes_up_and_down_the_tree_agree_with_the_joint_normal_distributio
     tree = nested_tree(2, 3, np.array([1, 4, 2, 7, 0, 3]))
     y = np.random.default_rng(1).normal(0.2, 0.3, tree.codes[0].size)
     monkeypatch.setattr("planner.calibration.shrinkage.between_variance", lambda *_: tau2)
-    monkeypatch.setattr("planner.calibration.shrinkage._without_outliers", lambda values, *_: values)
+    monkeypatch.setattr("planner.calibration.shrinkage.without_outliers", lambda values, *_: values)
     monkeypatch.setattr(
         "planner.calibration.shrinkage._noise_variances",
         lambda values, tree, counts, prior: (

@@ -13,6 +13,7 @@ from planner.report.page import (
     AccuracyRow,
     ComparisonRow,
     DemandRow,
+    DriftPointRow,
     DriftRow,
     ForecastRow,
     GateRow,
@@ -70,6 +71,13 @@ def _marts() -> dict[str, tuple[Frozen, dict[str, Any]]]:
                 statistic=1.0, limit=5.0, state="too_few_runs",
             ),
             {"as_of": AS_OF},
+        ),
+        "drift_history": (
+            DriftPointRow(
+                resource="duration_s", group="all", drift_id="d1", ended_at=AS_OF, ratio=1.1, ewma_ratio=1.05,
+                band_ratio=1.04, statistic_share=0.4,
+            ),
+            {"run_id": "r1"},
         ),
         "gate_log": (
             GateRow(

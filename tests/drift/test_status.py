@@ -1,11 +1,15 @@
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from planner.calibration.residuals import Residual
-from planner.drift.status import DriftStatus, track
+from planner.domain.estimate import Resource
+from planner.drift.decision import DriftDecision
+from planner.drift.report import DriftStatus
+from planner.drift.status import Earlier, track
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 LATER = START + timedelta(days=999)
@@ -103,9 +107,131 @@ def test_a_history_without_any_variance_is_in_control() -> None:
 
 
 def test_one_run_1024_times_off_is_no_drift() -> None:
-    residuals = history(90)
+    residuals = history(90, seed=3)
     residuals[70] = residuals[70].model_copy(update={"log_ratio": math.log(1024)})
     assert not track(residuals, LATER).drift_detected
+
+
+def test_a_drift_has_a_picture_with_its_alarm_and_a_size_with_its_range() -> None:
+    report = track(history(90, shift=0.3, shift_at=60), LATER)
+    (found,) = (s for s in report.statuses if s.group == A100)
+    points = [point for point in report.points if point.drift_id == found.drift_id]
+    assert found.factor_p10 is not None
+    assert found.factor_p90 is not None
+    assert found.factor is not None
+    assert found.factor_p10 < found.factor < found.factor_p90
+    alarmed = next(point for point in points if point.run_id == found.alarm_run_id)
+    assert alarmed.statistic_share > 1
+    assert points[-1].ewma_ratio == pytest.approx(math.exp(0.3), rel=0.12)
+    assert points[0].ewma_ratio < points[0].band_ratio
+
+
+def test_the_range_of_a_size_holds_the_true_one_in_most_histories() -> None:
+    held = 0
+    for seed in range(20):
+        found = status(history(90, seed=seed, shift=0.3, shift_at=60), A100)
+        held += (found.factor_p10 or 9) < math.exp(0.3) < (found.factor_p90 or 0)
+    assert held >= 12
+
+
+def day(number: int) -> datetime:
+    return START + timedelta(days=number)
+
+
+def decision(drift_id: str | None, action: str, at: datetime) -> DriftDecision:
+    return DriftDecision.model_validate(
+        {"decision_id": f"{action}-{at}", "decided_at": at, "drift_id": drift_id, "action": action, "note": "seen"}
+    )
+
+
+def follow(residuals: list[Residual], days: Sequence[int], *decisions: DriftDecision) -> list[DriftStatus]:
+    """The state of the accelerator on each day, every report knowing the ones before."""
+    past: list[DriftStatus] = []
+    found: list[DriftStatus] = []
+    for number in days:
+        report = track(residuals, day(number), Earlier(statuses=past, decisions=decisions))
+        past += report.statuses
+        found += [s for s in report.statuses if s.group == A100]
+    return found
+
+
+def test_a_drift_keeps_its_name_while_it_lasts_whatever_comes_later() -> None:
+    residuals = [*history(140, shift=0.3, shift_at=60), *history(140, seed=5, accelerator="h100", noise=0.5)]
+    found = follow(residuals, range(77, 140, 7))
+    assert {s.stage for s in found} == {"open"}
+    assert len({s.drift_id for s in found}) == 1
+
+
+def test_an_acknowledged_drift_stays_so_until_it_ends() -> None:
+    residuals = history(140, shift=0.3, shift_at=60)
+    first, *_ = follow(residuals, [80])
+    found = follow(residuals, [80, 90, 110], decision(first.drift_id, "acknowledge", day(85)))
+    assert [s.stage for s in found] == ["open", "acknowledged", "acknowledged"]
+    assert found[-1].note == "seen"
+    assert found[-1].state == "drifting"
+
+
+def test_a_drift_closed_by_hand_opens_again_only_for_a_new_change() -> None:
+    residuals = history(260, shift=0.3, shift_at=60)
+    moved_again = [
+        r.model_copy(update={"log_ratio": r.log_ratio + (0.3 if n >= 160 else 0)}) for n, r in enumerate(residuals)
+    ]
+    first, *_ = follow(residuals, [80])
+    closing = decision(first.drift_id, "close", day(85))
+    quiet = follow(residuals, [80, 90, 140], closing)
+    assert [s.stage for s in quiet] == ["open", "closed", "closed"]
+    assert quiet[-1].closed_because == "by hand"
+    assert quiet[-1].closed_at == day(85)
+    again = follow(moved_again, [80, 90, 140, 200], closing)
+    assert again[-1].stage == "open"
+    assert again[-1].drift_id != first.drift_id
+    assert again[-1].since is not None
+    assert abs((again[-1].since - day(160)).days) <= 4
+
+
+def test_a_shift_that_went_away_closes_as_recovered() -> None:
+    shifted = history(160, shift=0.3, shift_at=60)
+    back = [r.model_copy(update={"log_ratio": r.log_ratio - (0.3 if n >= 90 else 0)}) for n, r in enumerate(shifted)]
+    found = follow(back, [80, 88, 120])
+    assert [s.stage for s in found] == ["open", "open", "closed"]
+    assert found[-1].closed_because == "recovered"
+    assert found[-1].state == "ok"
+
+
+def test_a_drift_closes_once_predictions_have_learnt_the_new_level() -> None:
+    residuals = history(140, shift=0.3, shift_at=60)
+    learnt: dict[tuple[str, Resource], float] = {
+        (r.run_id, r.resource): (0.3 if 60 <= n < 90 else 0.0) for n, r in enumerate(residuals)
+    }
+    states = {
+        number: next(
+            s for s in track(residuals, day(number), Earlier(prediction_errors=learnt)).statuses if s.group == A100
+        )
+        for number in (88, 120)
+    }
+    assert states[88].stage == "open"
+    assert states[120].stage == "closed"
+    assert states[120].closed_because == "recalibrated"
+
+
+def test_an_alarm_that_was_published_stays_though_the_limit_has_risen_since() -> None:
+    residuals = history(90, seed=1)
+    quiet = status(residuals, A100)
+    assert quiet.stage is None
+    rung = quiet.model_copy(
+        update={
+            "as_of": day(85),
+            "drift_id": "abcd0123",
+            "direction": "above",
+            "alarm_run_id": "a100-0080",
+            "stage": "open",
+        }
+    )
+    (found,) = (s for s in track(residuals, day(85), Earlier(statuses=[rung])).statuses if s.group == A100)
+    assert found.drift_id is None
+    (found,) = (s for s in track(residuals, day(86), Earlier(statuses=[rung])).statuses if s.group == A100)
+    assert found.drift_id == "abcd0123"
+    assert found.alarm_at == day(80)
 
 
 def test_the_order_of_arrival_leaves_no_trace() -> None:

@@ -37,8 +37,8 @@ def test_ingest_weekly_and_the_commands_that_read_what_they_publish(programme: P
     rows = json.loads(run("forecast", "--json", *config).output)
     assert {row["programme"] for row in rows} >= {"all", "support-assistant"}
     assert "experiment=" in run("drift", *config).output
-    states = {row["state"] for row in json.loads(run("drift", "--json", *config).output)}
-    assert run("drift", "--fail-on", "open", *config).exit_code == (3 if "drifting" in states else 0)
+    stages = {row["stage"] for row in json.loads(run("drift", "--json", *config).output)}
+    assert run("drift", "--fail-on", "open", *config).exit_code == (3 if "open" in stages else 0)
     assert "support-assistant" in run("history", *config).output
     assert run("history", "--unread", *config).exit_code == 0
 
@@ -74,14 +74,15 @@ def test_the_demo_runs_to_a_report_with_one_run_passed_and_one_blocked(tmp_path:
     assert "run-blocked" in report.read_text()
 
 
-def test_the_deployment_file_names_a_flow_that_exists() -> None:
+def test_the_deployment_file_names_flows_that_exist() -> None:
     import yaml
     from prefect import Flow
     from prefect.flows import load_flow_from_entrypoint
 
     root = Path(__file__).parents[2]
-    (deployment,) = yaml.safe_load((root / "prefect.yaml").read_text())["deployments"]
-    flow: Flow[..., object] = load_flow_from_entrypoint(deployment["entrypoint"])
-    assert flow.name == "forecast-weekly"
-    assert set(deployment["parameters"]) <= set(flow.parameters.properties)
-    assert deployment["schedules"][0]["cron"] == "0 6 * * MON"
+    weekly, on_drift = yaml.safe_load((root / "prefect.yaml").read_text())["deployments"]
+    for deployment, name in ((weekly, "forecast-weekly"), (on_drift, "recalibrate-on-drift")):
+        flow: Flow[..., object] = load_flow_from_entrypoint(deployment["entrypoint"])
+        assert flow.name == name
+        assert set(deployment["parameters"]) <= set(flow.parameters.properties)
+    assert weekly["schedules"][0]["cron"] == "0 6 * * MON"

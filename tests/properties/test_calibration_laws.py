@@ -13,8 +13,11 @@ from planner.calibration.compare import Case
 from planner.calibration.fit import fit
 from planner.calibration.intervals import calibrated
 from planner.calibration.residuals import Residual
+from planner.calibration.resolve import as_group, resolve
 from planner.calibration.shrinkage import Tree, shrink
+from planner.calibration.traits import Traits
 from planner.catalog.load import load_catalog
+from planner.domain.calibration import Calibration, GroupCalibration
 from planner.domain.estimate import Quantiles
 from planner.domain.run_config import RunConfig
 from planner.drift.status import track
@@ -66,6 +69,11 @@ def replay(history: list[Residual]) -> tuple[Prediction, ...]:
     return rolling_origin(cases, prior="p")
 
 
+def told(calibration: Calibration, row: Residual) -> GroupCalibration:
+    (learnt,) = calibration.resources
+    return as_group(learnt, resolve(learnt, Traits(groups=row.groups), {}))
+
+
 keys = st.tuples(*(st.sampled_from("ab") for _ in range(4)))
 ratios = st.floats(-8, 8, allow_nan=False)
 histories = st.lists(st.tuples(keys, ratios), max_size=40).map(
@@ -89,11 +97,12 @@ def test_whatever_the_history_every_figure_is_finite_and_every_bias_within_the_d
     calibration = fit(history, as_of=LATER, prior="p")
     low = min((r.log_ratio for r in history), default=0.0)
     high = max((r.log_ratio for r in history), default=0.0)
-    for group in calibration.groups:
-        assert min(low, 0) - 1e-9 <= group.log_bias <= max(high, 0) + 1e-9
+    for row in history:
+        group = told(calibration, row)
+        assert min(low, 0) - 1e-6 <= group.log_bias <= max(high, 0) + 1e-6
         assert group.log_p10 < group.log_bias < group.log_p90
         assert group.log_sd > 0
-        assert group.num_runs == sum(group.group in r.groups for r in history)
+        assert group.num_runs == sum(row.groups[-1] in r.groups for r in history)
     for found in score(replay(history)):
         assert 0 <= found.coverage_80 <= 1
 
@@ -123,7 +132,9 @@ def test_a_corrected_quantity_keeps_its_order_and_its_unit(
     p50: float, lower: float, upper: float, history: list[Residual]
 ) -> None:
     physics = Quantiles(p10=p50 * math.exp(-lower), p50=p50, p90=p50 * math.exp(upper))
-    for group in fit(history, as_of=LATER, prior="p").groups:
+    calibration = fit(history, as_of=LATER, prior="p")
+    for row in history:
+        group = told(calibration, row)
         found, thousandfold = calibrated(physics, group), calibrated(physics.scale(1000), group)
         assert 0 < found.p10 <= found.p50 <= found.p90
         assert math.isclose(thousandfold.p90, 1000 * found.p90, rel_tol=1e-9)

@@ -13,6 +13,7 @@ from planner.report.page import (
     CadenceRow,
     ComparisonRow,
     DemandRow,
+    DriftPointRow,
     DriftRow,
     ForecastRow,
     GateRow,
@@ -133,6 +134,39 @@ def _gate_log(rng: random.Random) -> tuple[GateRow, ...]:
     return tuple(rows)
 
 
+DRIFT = {
+    "factor_p10": 1.15,
+    "factor_p90": 1.3,
+    "drift_id": "3f2a91c0",
+    "stage": "open",
+    "alarm_at": AS_OF - timedelta(days=6),
+    "moved": "driver",
+    "verdict": "what moved: driver (driver_version) from 550.2 to <b>570.1</b>",
+    "before": '{"num_runs": 36, "log_bias": 0.08, "levels": {"550.2": 36}}',
+    "after": '{"num_runs": 12, "log_bias": 0.28, "levels": {"<b>570.1</b>": 12}}',
+}
+
+
+def _drift_points() -> tuple[DriftPointRow, ...]:
+    rng = random.Random(3)  # noqa: S311
+    points = []
+    for number in range(60):
+        moved = number >= 43
+        points.append(
+            DriftPointRow(
+                resource="duration_s",
+                group="accelerator=a100-sxm-80gb, method=lora",
+                drift_id="3f2a91c0",
+                ended_at=AS_OF - timedelta(days=60 - number),
+                ratio=(1.22 if moved else 1.0) * rng.uniform(0.9, 1.1),
+                ewma_ratio=1.0 + min(max(number - 43, 0) * 0.03, 0.22),
+                band_ratio=1.08,
+                statistic_share=max(number - 43, 0) * 0.1,
+            )
+        )
+    return tuple(points)
+
+
 def _drift() -> tuple[DriftRow, ...]:
     groups = (
         ("duration_s", "accelerator=a100-sxm-80gb, method=lora", 48, 5.9, "drifting", "up", 1.22),
@@ -156,6 +190,7 @@ def _drift() -> tuple[DriftRow, ...]:
                 "direction": direction,
                 "since": AS_OF - timedelta(days=17) if factor else None,
                 "factor": factor,
+                **(DRIFT if factor else {}),
             }
         )
         for resource, group, runs, statistic, state, direction, factor in groups
@@ -208,6 +243,7 @@ def make_busy_page() -> WeeklyPage:
             for resource in RUN_SIZES
         ),
         drift=_drift(),
+        drift_points=_drift_points(),
         gate_log=_gate_log(rng),
         quality=tuple(
             QualityRow(

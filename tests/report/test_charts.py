@@ -84,6 +84,15 @@ def test_drift_bars_are_shares_of_the_limit_largest_first(busy_page: WeeklyPage)
     assert shares == sorted((row.statistic / row.limit for row in busy_page.drift if row.statistic), reverse=True)
 
 
+def test_the_picture_of_a_drift_has_its_runs_their_average_the_change_and_the_alarm(busy_page: WeeklyPage) -> None:
+    (row,) = (row for row in busy_page.drift if row.drift_id)
+    chart = drift.drift_history(busy_page.drift_points, row, zone=BERLIN)
+    assert len(rows_of(chart, "average")) == len(busy_page.drift_points)
+    assert [mark["what"] for mark in rows_of(chart, "what")] == ["change", "alarm"]
+    first = min(wall_clock(point.ended_at, BERLIN).isoformat() for point in busy_page.drift_points)
+    assert rows_of(chart, "ratio")[0]["ended"] == first
+
+
 def test_decisions_are_counted_by_the_week_of_the_programmes_zone() -> None:
     sunday_evening = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 

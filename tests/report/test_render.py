@@ -127,7 +127,7 @@ def test_every_chart_has_a_place_and_a_description(busy_html: str) -> None:
     seen = Elements(busy_html)
     places = {a["id"]: a for tag, a in seen.tags if tag == "div" and a.get("class") == "chart"}
     wanted = [a["data-chart"] for a, _ in seen.scripts if "data-chart" in a]
-    assert len(wanted) == len(set(wanted)) == 6 + 1 + 2 * 4 + 1 + 1
+    assert len(wanted) == len(set(wanted)) == 6 + 1 + 2 * 4 + 2 + 1
     assert set(wanted) == set(places)
     assert all(place["role"] == "img" and place["aria-label"] for place in places.values())
 

@@ -1,0 +1,91 @@
+"""Tables of what was learnt: versions, effects, and the way from the physics to a calibrated figure."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.table import Table
+
+from planner.domain.calibration import Calibration
+from planner.domain.estimate import Estimate, Resource
+from planner.report.quantities import format_factor, format_value, label
+from planner.report.terminal_tables import plain
+
+MAX_EFFECTS = 12
+LEAST_FACTOR_LOG = 0.005
+
+
+def versions_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """Versions and the decisions on them, the newest first."""
+    names = ("as of", "version", "decision", "by", "runs", "learnt through", "data", "why")
+    table = Table(*names, box=None, pad_edge=False)
+    for row in rows:
+        through = row["fitted_through"]
+        used = " (in use)" if row["is_in_use"] else ""
+        table.add_row(
+            f"{row['as_of']:%Y-%m-%d %H:%M}",
+            f"{row['calibration_id']}{used}",
+            row["action"],
+            row["decided_by"],
+            f"{row['num_runs']:,}",
+            f"{through:%Y-%m-%d}" if through else "",
+            row["data_fingerprint"],
+            plain("; ".join(row["reasons"])),
+        )
+    return table
+
+
+def effects_table(calibration: Calibration) -> Table:
+    """The largest effects of each resource."""
+    table = Table("resource", "effect", "factor", "80 % range", "runs", box=None, pad_edge=False)
+    for learnt in calibration.resources:
+        every = [(name, effect) for kind in learnt.kinds.values() for name, effect in kind.effects.items()]
+        every.sort(key=lambda item: -abs(item[1].log_effect))
+        for name, effect in every[:MAX_EFFECTS]:
+            away = 1.2816 * math.sqrt(effect.log_variance)
+            low, high = (math.exp(effect.log_effect + side * away) for side in (-1, 1))
+            table.add_row(
+                label(learnt.resource),
+                plain(name),
+                format_factor(math.exp(effect.log_effect)),
+                f"{low:.2f} to {high:.2f}",
+                f"{effect.num_runs:,}",
+            )
+    return table
+
+
+def explanation_table(physics: Estimate, estimate: Estimate) -> Table:
+    """For each corrected figure: what physics says, each effect with its runs, and the result.
+
+    Effects of less than half a percent are told together. A result that also follows from others (a duration from its
+    start-up and speed) is the estimate's own.
+    """
+    table = Table("resource", "step", "factor", "figure", "runs", box=None, pad_edge=False)
+    for correction in estimate.provenance.corrections:
+        before, after = (one.quantiles(correction.resource) for one in (physics, estimate))
+        if before is None or after is None:
+            continue
+        figure, resource = before.p50, correction.resource
+        table.add_row(f"[bold]{label(resource)}[/]", "physics", "", format_value(resource, figure), "")
+        small, steps = 1.0, correction.steps or ()
+        for step in steps:
+            if abs(math.log(step.factor)) < LEAST_FACTOR_LOG:
+                small *= step.factor
+                continue
+            figure *= step.factor
+            table.add_row("", *_cells(resource, plain(step.name), step.factor, figure), f"{step.num_runs:,}")
+        if not steps:
+            figure *= correction.factor
+            table.add_row(
+                "", *_cells(resource, plain(correction.group), correction.factor, figure), f"{correction.num_runs:,}"
+            )
+        elif small != 1.0:
+            figure *= small
+            table.add_row("", *_cells(resource, "smaller effects together", small, figure), "")
+        spread = f"{format_value(resource, after.p10)} to {format_value(resource, after.p90)}"
+        table.add_row("", "[bold]result[/]", "", f"[bold]{format_value(resource, after.p50)}[/]", spread)
+    return table
+
+
+def _cells(resource: Resource, name: str, factor: float, figure: float) -> tuple[str, str, str]:
+    return name, format_factor(factor), format_value(resource, figure)
