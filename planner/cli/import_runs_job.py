@@ -11,6 +11,7 @@ from planner.catalog.load import load_catalog
 from planner.cli.options import parse_as_of
 from planner.cli.row_progress import row_progress
 from planner.config_files import load_programme
+from planner.domain.raw_batch import as_batch
 from planner.report.terminal_tables import plain, print_table
 from planner.settings import read_settings
 from planner.sources.run_table_file import read_run_table
@@ -38,7 +39,7 @@ def import_runs(runs_path: Path, config_path: Path, experiment: str | None, ende
             batches = raw_runs(
                 rows, catalog, experiment=experiment or runs_path.stem, ended_at=ended_at, progress=one_done
             )
-            landed = land(db, source, batches)
+            landed = land(db, source, map(as_batch, batches))
         click.echo("understanding ...", err=True)
         understand(db, catalog, programme)
         problems = db.execute(

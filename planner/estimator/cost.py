@@ -160,7 +160,7 @@ def cost_of_run(
     stored_byte_months: float,
     uploaded_bytes: float,
 ) -> tuple[Quantiles | None, dict[str, float], tuple[str, ...]]:
-    """USD of a run, its rows at the median, and notes: compute, storage as long as it is kept, one download of a checkpoint.
+    """USD of a run, its rows at the median, and notes: compute, storage while it is kept, one download of a checkpoint.
 
     The quantiles of hours and price go together: a slow run at a dear provider is the p90. The rows add up to the
     median. Hours are those billed: rounded up as the provider does.

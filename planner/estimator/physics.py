@@ -99,9 +99,7 @@ def run_physics(config: RunConfig) -> Physics:
         reserved_bytes=lognormal_triple(reserved, spreads.reserved),
         device_bytes=lognormal_triple(reserved + context, spreads.device),
         host_bytes=lognormal_triple(host, run.constants.host_log_sd),
-        fits_probability=fits_probability(
-            host if is_cpu else allocated + context, spreads.device, usable_bytes(run)
-        ),
+        fits_probability=fits_probability(host if is_cpu else allocated + context, spreads.device, usable_bytes(run)),
         step=step,
         steps=steps,
         train_tokens=train_tokens,

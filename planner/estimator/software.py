@@ -71,7 +71,15 @@ FULL_MODEL_LOADERS = ("litgpt", "lightning")
 """Software whose devices each read the whole model before it is divided."""
 LONGEST_SAMPLE_FIRST = ("litgpt", "lightning")
 """Software that measures the longest sample and feeds it first: its length is that sample's, not a cap."""
-NO_UPCAST_MODELS = ("gpt_bigcode", "gpt-bigcode", "starcoder-", "starcoderbase", "santacoder", "granite-20b", "granite-34b")
+NO_UPCAST_MODELS = (
+    "gpt_bigcode",
+    "gpt-bigcode",
+    "starcoder-",
+    "starcoderbase",
+    "santacoder",
+    "granite-20b",
+    "granite-34b",
+)
 """Models whose published code computes the loss in the dtype of the logits."""
 
 

@@ -29,7 +29,7 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     source = f"sqlite:///{(tmp_path / 'mlflow.db').resolve()}"
     raw = RawRun("a", "1", "chat", "one", "FINISHED", "active", START_MS, START_MS + 1_800_000, {}, {}, (), (), ())
     with connect(tmp_path / ".foretune" / "warehouse.duckdb") as db:
-        land(db, source, [[raw]])
+        land(db, source, [as_batch([raw])])
     return tmp_path
 
 

@@ -67,7 +67,9 @@ def test_spot_and_on_demand_are_two_prices(make_config: Any) -> None:
 
 def test_a_missing_price_gives_no_cost_and_a_note_that_names_what_there_is(make_config: Any) -> None:
     cluster = make_config(cluster={"provider": "three"}).cluster
-    cost, rows, notes = cost_of_run(cluster, BOOK, DAY, accelerator_hours=HOURS, stored_byte_months=1.0, uploaded_bytes=1.0)
+    cost, rows, notes = cost_of_run(
+        cluster, BOOK, DAY, accelerator_hours=HOURS, stored_byte_months=1.0, uploaded_bytes=1.0
+    )
     assert (cost, rows) == (None, {})
     assert "provider three" in notes[0]
     assert "one here Standard" in notes[0]
@@ -93,14 +95,18 @@ def test_cost_is_hours_storage_and_egress(make_config: Any) -> None:
 
 def test_a_side_price_that_is_missing_is_left_out_with_a_note(make_config: Any) -> None:
     cluster = make_config(cluster={"provider": "two"}).cluster
-    _, rows, notes = cost_of_run(cluster, BOOK, DAY, accelerator_hours=HOURS, stored_byte_months=1e9, uploaded_bytes=1e9)
+    _, rows, notes = cost_of_run(
+        cluster, BOOK, DAY, accelerator_hours=HOURS, stored_byte_months=1e9, uploaded_bytes=1e9
+    )
     assert set(rows) == {"compute"}
     assert len(notes) == 2
 
 
 def test_twice_the_hours_double_the_compute_row_only(make_config: Any) -> None:
     cluster = make_config(cluster={"provider": "one"}).cluster
-    cost, rows, _ = cost_of_run(cluster, BOOK, DAY, accelerator_hours=HOURS, stored_byte_months=50 * GIB, uploaded_bytes=0.0)
+    cost, rows, _ = cost_of_run(
+        cluster, BOOK, DAY, accelerator_hours=HOURS, stored_byte_months=50 * GIB, uploaded_bytes=0.0
+    )
     changed, changed_rows = with_compute_hours(cost, rows, old_hours=HOURS, new_hours=HOURS.scale(2.0))
     assert changed_rows == pytest.approx({**rows, "compute": 2 * rows["compute"]})
     assert changed is not None

@@ -264,6 +264,10 @@ def test_offloading_never_holds_more_on_the_device(
 @given(data=st.data())
 def test_pipelines_that_hold_more_micro_batches_need_more(data: st.DataObject, draw_run: Any, estimated: Any) -> None:
     fields = draw_run(data, accelerator="a100-80gb", count=4, gradient_accumulation_steps=8)
-    schedules = ({}, {"pipeline_schedule": "interleaved", "virtual_stages": 2}, {"pipeline_schedule": "gpipe"})
+    schedules: tuple[dict[str, Any], ...] = (
+        {},
+        {"pipeline_schedule": "interleaved", "virtual_stages": 2},
+        {"pipeline_schedule": "gpipe"},
+    )
     held = [peaks(estimated(fields, parallelism={"pp": 4, **schedule}))[0] for schedule in schedules]
     assert held[0] <= held[1] * NEARLY <= held[2] * NEARLY**2

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from planner.domain.bill_line import BillLine
+from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawRun
 from planner.domain.training_run import TrainingRun
 from planner.warehouse.bills import land_bill
@@ -51,7 +52,7 @@ def test_a_month_says_what_is_billed_what_it_cost_and_what_belongs_to_runs(db: W
     start = datetime(2026, 11, 5, 10, tzinfo=UTC)
     start_ms = round(start.timestamp() * 1000)
     run = RawRun("a", "1", "chat", "run", "FINISHED", "active", start_ms, start_ms + 60_000, {}, {}, (), (), ())
-    land(db, "s", [[run]])
+    land(db, "s", [as_batch([run])])
     lines = [
         charge(start, "4", billed_cost_usd=Decimal(0)),
         charge(start, "2", tag_value="nobody"),
@@ -76,7 +77,7 @@ def test_what_a_run_cost_stands_under_the_names_of_focus(db: Warehouse) -> None:
     ended = datetime(2026, 11, 5, 11, tzinfo=UTC)
     start_ms = round(start.timestamp() * 1000)
     raw = RawRun("a", "1", "chat", "run", "FINISHED", "active", start_ms, start_ms + 3_600_000, {}, {}, (), (), ())
-    land(db, "s", [[raw]])
+    land(db, "s", [as_batch([raw])])
     run = {
         "run_id": "a", "source": "s", "experiment": "chat", "name": "run", "status": "FINISHED", "started_at": start,
         "ended_at": ended, "dialect": "d", "config": {}, "actual": {}, "origins": {},

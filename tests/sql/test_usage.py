@@ -1,3 +1,4 @@
+from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawMetric, RawRun
 from planner.warehouse.build import build_views
 from planner.warehouse.connection import Warehouse
@@ -21,7 +22,7 @@ def test_samples_of_a_run_add_up(db: Warehouse) -> None:
         for step, (value, at_ms) in enumerate(zip(values, (0, 10_000, 30_000), strict=True))
     )
     run = RawRun("r1", "1", "chat", "run", "FINISHED", "active", START_MS, START_MS + 60_000, {}, {}, (), samples, ())
-    land(db, "s", [[run]])
+    land(db, "s", [as_batch([run])])
     build_views(db)
     (facts,) = read_facts(db, "s", ["r1"])
     (gpu,) = facts.gpus

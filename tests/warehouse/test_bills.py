@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from planner.catalog.load import load_catalog
 from planner.domain.bill_line import BillDay, BillLine
 from planner.domain.programme import Programme
+from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawRun
 from planner.domain.training_run import TrainingRun
 from planner.warehouse.bills import LandedBill, bills_of_runs, land_bill, matched
@@ -79,12 +80,12 @@ def costs(db: Warehouse, *lines: BillLine) -> dict[str, float]:
 
 
 def test_a_charge_belongs_to_the_run_that_its_tag_names(db: Warehouse, run: MakeRun) -> None:
-    land(db, "s", [[run("a", (0, 1)), run("b", (0, 1))]])
+    land(db, "s", [as_batch([run("a", (0, 1)), run("b", (0, 1))])])
     assert costs(db, charge("a"), charge("a", "2.5", hours=(1, 2)), charge("other", "99")) == {"a": 12.5}
 
 
 def test_machines_start_before_a_run_and_stop_after_it(db: Warehouse, run: MakeRun) -> None:
-    land(db, "s", [[run("a", (1.5, 2.5))]])
+    land(db, "s", [as_batch([run("a", (1.5, 2.5))])])
     near = [charge("a", "1", hours=(hour, hour + 1)) for hour in range(5)]
     assert costs(db, *near) == {"a": 4.0}  # all but the one that starts more than an hour after the end
     ensure_tables(db)
@@ -93,7 +94,11 @@ def test_machines_start_before_a_run_and_stop_after_it(db: Warehouse, run: MakeR
 
 
 def test_runs_of_one_experiment_share_a_charge_by_their_time_in_it(db: Warehouse, run: MakeRun) -> None:
-    land(db, "s", [[run("a", (0, 3), run_name="x"), run("b", (2, 3), run_name="x"), run("c", (9, 10), run_name="x")]])
+    land(
+        db,
+        "s",
+        [as_batch([run("a", (0, 3), run_name="x"), run("b", (2, 3), run_name="x"), run("c", (9, 10), run_name="x")])],
+    )
     assert costs(db, charge("chat", "8", hours=(0, 4))) == {"a": 6.0, "b": 2.0}
 
 
@@ -103,36 +108,36 @@ def test_a_run_id_goes_before_a_name_and_a_name_before_an_experiment(db: Warehou
         run("b", (0, 1), run_name="x", experiment_name="y"),
         run("c", (0, 1), experiment_name="x"),
     ]
-    land(db, "s", [runs])
+    land(db, "s", [as_batch(runs)])
     assert costs(db, charge("x")) == {"x": 10.0}
     assert costs(db, charge("y")) == {"x": 10.0}
 
 
 def test_a_run_still_at_work_takes_its_charges(db: Warehouse, run: MakeRun) -> None:
-    land(db, "s", [[run("a", (0, 1), end_ms=None, status="RUNNING")]])
+    land(db, "s", [as_batch([run("a", (0, 1), end_ms=None, status="RUNNING")])])
     assert costs(db, charge("a", hours=(100, 101))) == {"a": 10.0}
 
 
 def test_a_run_in_two_stores_is_billed_once(db: Warehouse, run: MakeRun) -> None:
-    land(db, "s", [[run("a", (0, 1))]])
-    land(db, "t", [[run("a", (0, 1))]])
+    land(db, "s", [as_batch([run("a", (0, 1))])])
+    land(db, "t", [as_batch([run("a", (0, 1))])])
     assert costs(db, charge("a"), charge("chat", "4")) == {"a": 14.0}
 
 
 @pytest.mark.parametrize("category", ["Purchase", "Tax", "Credit", "Adjustment"])
 def test_only_usage_belongs_to_runs(db: Warehouse, run: MakeRun, category: str) -> None:
-    land(db, "s", [[run("a", (0, 1))]])
+    land(db, "s", [as_batch([run("a", (0, 1))])])
     assert costs(db, charge("a", charge_category=category), charge("a", "1")) == {"a": 1.0}
 
 
 def test_effective_cost_goes_before_billed_cost(db: Warehouse, run: MakeRun) -> None:
-    land(db, "s", [[run("a", (0, 1)), run("b", (0, 1))]])
+    land(db, "s", [as_batch([run("a", (0, 1)), run("b", (0, 1))])])
     covered = charge("a", "3", billed_cost_usd=Decimal(0))
     assert costs(db, covered, charge("b", "3", effective_cost_usd=None)) == {"a": 3.0, "b": 3.0}
 
 
 def test_corrections_count_and_less_than_nothing_is_no_cost(db: Warehouse, run: MakeRun) -> None:
-    land(db, "s", [[run("a", (0, 1)), run("b", (0, 1))]])
+    land(db, "s", [as_batch([run("a", (0, 1)), run("b", (0, 1))])])
     back = [charge(tag, usd, charge_class="Correction") for tag, usd in (("a", "-4"), ("b", "-1"))]
     assert costs(db, charge("a"), *back) == {"a": 6.0}
     ensure_tables(db)
@@ -166,7 +171,7 @@ def test_a_day_that_lost_its_tags_loses_its_charges(db: Warehouse) -> None:
 
 
 def test_what_a_run_cost_becomes_its_actual_and_follows_the_bill(db: Warehouse, run: MakeRun) -> None:
-    land(db, "sqlite:///s", [[run("a", (0, 1)), run("b", (0, 1))]])
+    land(db, "sqlite:///s", [as_batch([run("a", (0, 1)), run("b", (0, 1))])])
 
     def actual() -> dict[str, float | None]:
         understand(db, load_catalog(), PROGRAMME)
@@ -179,14 +184,14 @@ def test_what_a_run_cost_becomes_its_actual_and_follows_the_bill(db: Warehouse, 
     assert known.origins["actual.cost_usd"].rule == "cloud bill: 1 charges tagged for it"
     land_all(db, [charge("chat", "8")])
     assert actual() == {"a": 4.0, "b": 4.0}
-    land(db, "sqlite:///s", [[run("c", (0, 2))]])
+    land(db, "sqlite:///s", [as_batch([run("c", (0, 2))])])
     shares = actual()
     assert sum(usd or 0 for usd in shares.values()) == pytest.approx(8.0, abs=1e-9)
     assert shares["c"] == pytest.approx(8 / 3)
 
 
 def test_what_was_matched_is_told(db: Warehouse, run: MakeRun) -> None:
-    land(db, "s", [[run("a", (0, 1))]])
+    land(db, "s", [as_batch([run("a", (0, 1))])])
     lines = [charge("a", "1.5"), charge("gone", "2.25", source_row=2), charge("a", "9", charge_category="Tax")]
     land_all(db, lines)
     build_views(db)
@@ -213,7 +218,7 @@ def test_shares_add_up_to_the_charge_to_the_last_digit(
         make_run(number, start_ms=START_MS + start * 1000, end_ms=START_MS + (start + length) * 1000)
         for number, (start, length) in enumerate(spans)
     ]
-    land(db, "s", [runs])
+    land(db, "s", [as_batch(runs)])
     usd = Decimal(cents) / 10_000_000
     land_all(db, [charge("chat", str(usd), hours=(0, 24))])
     build_views(db)
