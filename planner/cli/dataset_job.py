@@ -10,7 +10,9 @@ from planner.estimator.length_histogram import LengthHistogram
 from planner.sources.dataset_file import read_rows
 from planner.sources.tokenizer_file import Tokenizer
 
-BATCH_TEXTS = 512
+BATCH_ROWS = 512
+BATCH_CHARACTERS = 4_000_000
+"""Rows wait for a tokenizer in batches of at most so many, and of so much text besides their last row."""
 BYTES_PER_TOKEN = {"p10": 5.0, "p50": 4.2, "p90": 2.8}
 """UTF-8 bytes of a token: assumed range over prose, code and other scripts, largest first as tokens grow."""
 
@@ -39,7 +41,7 @@ def measure(path: Path, tokenizer: Tokenizer | None, field: str | None, advance:
     problems: Counter[str] = Counter()
     first: tuple[int, str] | None = None
     waiting: list[tuple[str, ...]] = []
-    stored = counted = 0
+    stored = counted = characters = 0
     for number, row in enumerate(read_rows(path, field, advance), start=1):
         if row.problem is not None:
             problems[row.problem.partition(":")[0]] += 1
@@ -50,9 +52,11 @@ def measure(path: Path, tokenizer: Tokenizer | None, field: str | None, advance:
         else:
             waiting.append(row.texts)
             counted += 1
-            if len(waiting) >= BATCH_TEXTS:
+            characters += sum(map(len, row.texts))
+            if len(waiting) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
                 _count(waiting, tokenizer, lengths)
                 waiting.clear()
+                characters = 0
     _count(waiting, tokenizer, lengths)
     if not lengths.rows:
         why = f": row {first[0]}: {first[1]}" if first else ": it is empty"

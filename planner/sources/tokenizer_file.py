@@ -2,18 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from planner.errors import ConfigError
 
 
-class Tokenizer(Protocol):
-    def count(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text."""
-        ...
+class Tokenizer:
+    """The tokenizer in one ``tokenizer.json``, without padding and truncation."""
 
-
-class _FromFile:
     def __init__(self, path: Path) -> None:
         from tokenizers import Tokenizer as Library
 
@@ -22,6 +17,7 @@ class _FromFile:
         self._library.no_truncation()
 
     def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text."""
         return [len(encoded.ids) for encoded in self._library.encode_batch_fast(list(texts))]
 
 
@@ -31,7 +27,7 @@ def open_tokenizer(path: Path) -> Tokenizer:
     if not file.is_file():
         raise ConfigError(f"--tokenizer {path}: there is no {file.name}; give a tokenizer.json or its folder")
     try:
-        return _FromFile(file)
+        return Tokenizer(file)
     except ImportError as error:
         raise ConfigError("--tokenizer needs the library tokenizers: pip install 'foretune[tokenizer]'") from error
     except Exception as error:

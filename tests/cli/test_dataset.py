@@ -95,3 +95,20 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert measured.lengths.rows == 20_000
     assert peak_bytes < 2_000_000 < file.stat().st_size
+
+
+def test_long_rows_do_not_gather_in_memory(tmp_path: Path) -> None:
+    import tracemalloc
+
+    file = tmp_path / "long.jsonl"
+    line = json.dumps({"text": "x" * 1_000_000}) + "\n"
+    with file.open("w", encoding="utf-8") as lines:
+        for _ in range(60):
+            lines.write(line)
+    tracemalloc.start()
+    measured = measure(file, None, None, lambda _: None)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert measured.lengths.rows == 60
+    assert measured.lengths.total == 60_000_000
+    assert peak_bytes < 20_000_000 < file.stat().st_size
