@@ -19,6 +19,7 @@ from planner.warehouse.connection import Warehouse
 from planner.warehouse.interpreted import facts_of, interpreted
 from planner.warehouse.registry import TABLES
 from planner.warehouse.tables import ensure_table, upsert, upsert_arrow
+from planner.warehouse.updates import store_updates
 
 RUNS_PER_QUERY = 5000
 RUNS_PER_PART = 500
@@ -62,6 +63,7 @@ def understand(db: Warehouse, catalog: Catalog, programme: Programme, *, now: da
     bills = bills_of_runs(db)
     for rank, source in enumerate(landed):
         _understand_source(db, source, landed[:rank], catalog, rules.get(source, ()), _crashed(db, source, now), bills)
+    store_updates(db)
     return int(db.execute("select count(*) from training_runs")[0][0])
 
 

@@ -8,6 +8,7 @@ from planner.calibration.compare import Refusal, RunCost
 from planner.calibration.residuals import Residual
 from planner.calibration.told import ToldPrediction
 from planner.calibration.versions import Promotion
+from planner.dialects.updates import Update
 from planner.domain import Frozen
 from planner.domain.calibration import Calibration
 from planner.domain.training_run import TrainingRun
@@ -21,6 +22,7 @@ from planner.warehouse.tables import ensure_table, replace_all, upsert
 
 TABLES: dict[str, tuple[type[Frozen], tuple[str, ...]]] = {
     "training_runs": (TrainingRun, ("source", "run_id")),
+    "updates": (Update, ("source", "first_run_id")),
     "calibrations": (Calibration, ("calibration_id",)),
     "residuals": (Residual, ("run_id", "resource")),
     "promotions": (Promotion, ("as_of", "calibration_id", "decided_by")),
