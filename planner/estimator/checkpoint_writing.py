@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from planner.domain.run_config import Checkpoints
+from planner.estimator.elementwise import always, larger, smaller
 from planner.estimator.wall_time_constants import WALL_TIME
 
 
@@ -28,6 +29,6 @@ def write_checkpoint(
     writing = size_bytes / rate
     if checkpoints.asynchronous:
         copying = size_bytes / num_nodes / WALL_TIME.host_copy_bytes_per_s
-        writing = min(writing, copying + max(0.0, writing - interval_s))
-    needed = size_bytes / (WALL_TIME.checkpoint_time_ratio * interval_s) if interval_s > 0 else 0.0
+        writing = smaller(writing, copying + larger(0.0, writing - interval_s))
+    needed = size_bytes / (WALL_TIME.checkpoint_time_ratio * interval_s) if always(interval_s > 0) else 0.0
     return CheckpointWriting(writing, needed, needed / WALL_TIME.io_bytes)

@@ -3,6 +3,8 @@
 import math
 from typing import NamedTuple
 
+from planner.estimator.elementwise import always, exp, expm1, larger, smaller, sqrt, where
+
 MOST_REPEATED_RATIO = 100.0
 """Bound of the loss, in times of the work: beyond it a run is as good as never finished."""
 
@@ -33,17 +35,17 @@ def expect_interruptions(
     order estimate of the optimum checkpoint interval, FGCS 22 (2006), equation 13. The spread takes interruptions as
     Poisson, each losing a uniform part of an interval. The loss is bounded by 100 times the work.
     """
-    if rate_per_s <= 0.0 or work_s <= 0.0:
+    if always(rate_per_s <= 0.0) or always(work_s <= 0.0):
         return Interruptions(0.0, 0.0, 0.0)
-    interval = min(interval_s, work_s)
+    interval = smaller(interval_s, work_s)
     intervals, most = work_s / interval, MOST_REPEATED_RATIO * work_s
-    exponents = (min(rate_per_s * part, 300.0) for part in (restart_s, interval + writing_s))
+    exponents = (smaller(rate_per_s * part, 300.0) for part in (restart_s, interval + writing_s))
     restarting, stretch = exponents
-    total = intervals * math.exp(restarting) * math.expm1(stretch) / rate_per_s
-    lost = min(max(0.0, total - work_s - intervals * writing_s), most)
+    total = intervals * exp(restarting) * expm1(stretch) / rate_per_s
+    lost = smaller(larger(0.0, total - work_s - intervals * writing_s), most)
     expected = rate_per_s * (work_s + intervals * writing_s + lost)
     lost_square = interval**2 / 3.0 + interval * restart_s + restart_s**2
-    return Interruptions(expected, lost, min(math.sqrt(expected * lost_square), most))
+    return Interruptions(expected, lost, smaller(sqrt(expected * lost_square), most))
 
 
 def best_interval_s(writing_s: float, rate_per_s: float) -> float:
@@ -51,10 +53,9 @@ def best_interval_s(writing_s: float, rate_per_s: float) -> float:
 
     Daly (2006), equation 37, the higher order of Young's sqrt(2 x writing x mean time between interruptions).
     """
-    if rate_per_s <= 0.0:
+    if always(rate_per_s <= 0.0):
         return math.inf
     between = 1.0 / rate_per_s
-    if writing_s >= 2.0 * between:
-        return between
     x = writing_s / (2.0 * between)
-    return math.sqrt(2.0 * writing_s * between) * (1.0 + math.sqrt(x) / 3.0 + x / 9.0) - writing_s
+    higher_order = sqrt(2.0 * writing_s * between) * (1.0 + sqrt(x) / 3.0 + x / 9.0) - writing_s
+    return where(writing_s >= 2.0 * between, between, higher_order)

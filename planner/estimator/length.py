@@ -1,9 +1,8 @@
 """How long a run trains: steps and tokens."""
 
-import math
-
 from planner.domain.run_config import RunConfig
 from planner.errors import UnknownFieldError
+from planner.estimator.elementwise import ceil, larger, smaller
 
 
 def steps_and_tokens(config: RunConfig, *, tokens_per_step: float, fed_tokens: float) -> tuple[int, float]:
@@ -15,7 +14,7 @@ def steps_and_tokens(config: RunConfig, *, tokens_per_step: float, fed_tokens: f
     if config.max_steps is not None:
         return config.max_steps, config.max_steps * tokens_per_step
     if config.train_tokens is not None:
-        return max(1, math.ceil(config.train_tokens / tokens_per_step)), float(config.train_tokens)
+        return larger(1, ceil(config.train_tokens / tokens_per_step)), float(config.train_tokens)
     dataset = config.dataset
     if config.epochs is not None and dataset is not None and (dataset.tokens or dataset.rows):
         if dataset.tokens and config.batching in ("packed", "padding_free"):
@@ -23,9 +22,9 @@ def steps_and_tokens(config: RunConfig, *, tokens_per_step: float, fed_tokens: f
         elif dataset.rows:
             each = fed_tokens
             if config.batching == "packed" and config.mean_tokens_per_sample:
-                each = min(config.mean_tokens_per_sample, fed_tokens)
+                each = smaller(config.mean_tokens_per_sample, fed_tokens)
             tokens = config.epochs * dataset.rows * each
         else:
             tokens = config.epochs * float(dataset.tokens or 0)
-        return max(1, math.ceil(tokens / tokens_per_step)), tokens
+        return larger(1, ceil(tokens / tokens_per_step)), tokens
     raise UnknownFieldError("max_steps", "give max_steps, train_tokens, or epochs with dataset.rows or dataset.tokens")

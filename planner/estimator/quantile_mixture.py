@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from planner.domain.estimate import Z_P90, Quantiles
+from planner.estimator.elementwise import exp
 
 Triple = tuple[float, float, float]
 """The 10th, 50th and 90th percentile."""
@@ -17,7 +18,7 @@ ROUNDING = 1e-9
 
 def lognormal_triple(p50: float, log_sd: float) -> Triple:
     """The three percentiles of a lognormal."""
-    width = math.exp(Z_P90 * log_sd)
+    width = exp(Z_P90 * log_sd)
     return p50 / width, p50, p50 * width
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from planner.domain.run_config import RunConfig
 from planner.estimator.checkpoint_writing import CheckpointWriting, write_checkpoint
+from planner.estimator.elementwise import where
 from planner.estimator.failures import Interruptions, best_interval_s, expect_interruptions, interruptions_per_s
 from planner.estimator.storage import checkpoints_written
 from planner.estimator.wall_time_constants import WALL_TIME
@@ -61,7 +62,7 @@ def run_course(
     evaluating = evaluation_s(config, run, steps=steps, tokens_per_s=tokens_per_s)
     work_s = training_s + evaluating
     every = config.checkpoints.every_steps
-    interval_s = work_s if every is None or every >= steps else work_s * every / steps
+    interval_s = work_s if every is None else where(every >= steps, work_s, work_s * every / steps)
     writing = write_checkpoint(
         config.checkpoints, size_bytes=checkpoint_bytes, interval_s=interval_s, num_nodes=run.num_nodes
     )

@@ -5,6 +5,7 @@ import math
 from planner.domain.estimate import Z_P90, Estimate, Quantiles
 from planner.domain.operations import Operations
 from planner.estimator.cost import with_compute_hours
+from planner.estimator.elementwise import hypot, larger, log2
 from planner.estimator.quantile_mixture import Triple, lognormal_triple
 from planner.estimator.wall_time_constants import WALL_TIME
 from planner.estimator.workload import Workload
@@ -25,7 +26,7 @@ def start_up_s(run: Workload, model_bytes: float, operations: Operations) -> flo
     fetched = (operations.image_bytes or 0.0) + (0.0 if operations.model_is_cached else model_bytes)
     fetching = fetched / (operations.download_bytes_per_s or WALL_TIME.download_bytes_per_s)
     loading = model_bytes / WALL_TIME.load_bytes_per_s
-    return fetching + starting + loading + WALL_TIME.start_up_node_doubling_s * math.log2(run.num_nodes)
+    return fetching + starting + loading + WALL_TIME.start_up_node_doubling_s * log2(run.num_nodes)
 
 
 def duration_triple(start: float, working: float, constant: float, working_log_sd: float, lost_sd: float) -> Triple:
@@ -33,15 +34,15 @@ def duration_triple(start: float, working: float, constant: float, working_log_s
     p10, p50, p90 = sum_of_independent(
         lognormal_triple(start, WALL_TIME.start_up_log_sd), lognormal_triple(working, working_log_sd), constant
     )
-    late = math.hypot(p90 - p50, Z_P90 * lost_sd)
+    late = hypot(p90 - p50, Z_P90 * lost_sd)
     return p10, p50, p50 + late
 
 
 def sum_of_independent(one: Triple, other: Triple, constant: float) -> Triple:
     """Percentiles of a sum: medians add up, distances from the median in quadrature (exact for normal quantities)."""
     median = one[1] + other[1]
-    below, above = (math.hypot(one[level] - one[1], other[level] - other[1]) for level in (0, 2))
-    return max(median - below, 0.0) + constant, median + constant, median + above + constant
+    below, above = (hypot(one[level] - one[1], other[level] - other[1]) for level in (0, 2))
+    return larger(median - below, 0.0) + constant, median + constant, median + above + constant
 
 
 def _without(duration: Quantiles, start: Quantiles, constant: float) -> Triple:

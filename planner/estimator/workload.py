@@ -1,6 +1,5 @@
 """One fully known run as plain numbers: what every formula of memory and time reads."""
 
-import math
 from typing import NamedTuple, TypeVar
 
 from planner.domain.accelerator import Accelerator, Dtype
@@ -18,6 +17,7 @@ from planner.domain.run_vocabulary import (
 )
 from planner.errors import ConfigError, UnknownFieldError
 from planner.estimator.adapter_size import NO_ADAPTER, AdapterSize, adapter_size
+from planner.estimator.elementwise import always, expm1, larger, smaller, sometimes
 from planner.estimator.memory_constants import MEMORY, MemoryConstants
 from planner.estimator.params import AdapterCounts, ParamCounts, count_params
 from planner.estimator.software import (
@@ -154,8 +154,8 @@ class Workload(NamedTuple):
         if self.has_equal_lengths or self.longest_is_known:
             return self.cap_tokens
         mean = self.mean_tokens or 0.0
-        scale = max(self.constants.longest_scale_tokens, LONGEST_TIMES_MEAN * mean)
-        return max(scale * -math.expm1(-self.cap_tokens / scale), min(mean, self.cap_tokens))
+        scale = larger(self.constants.longest_scale_tokens, LONGEST_TIMES_MEAN * mean)
+        return larger(scale * -expm1(-self.cap_tokens / scale), smaller(mean, self.cap_tokens))
 
     @property
     def tokens_per_step(self) -> float:
@@ -210,7 +210,7 @@ def workload(config: RunConfig) -> Workload:
     batching = known(config.batching, "batching", "it decides how many of the positions are fed")
     zero_stage = known(config.parallelism.zero_stage, "parallelism.zero_stage", "it decides what ranks divide")
     parallelism = config.parallelism
-    sequence_parallel = parallelism.tp > 1 and known(
+    sequence_parallel = sometimes(parallelism.tp > 1) and known(
         parallelism.sequence_parallel, "parallelism.sequence_parallel", "it decides whether norms are divided"
     )
     software = software_class(config.framework)
@@ -232,8 +232,8 @@ def workload(config: RunConfig) -> Workload:
     is_blockwise = is_quantised and quantization != "fp8"
     weights_bytes = DTYPE_BYTES[precision.weights_dtype]
     other_bytes = 2.0 if is_quantised and weights_bytes < 2.0 else weights_bytes
-    shards = parallelism.dp_shard or config.data_parallel
-    is_sharded = zero_stage == 3 and shards > 1
+    shards = config.data_parallel if parallelism.dp_shard is None else parallelism.dp_shard
+    is_sharded = zero_stage == 3 and always(shards > 1)
     fused_kernels = software in ("tuned", "lean") or is_compiled or loss in ("fused_ce", "fused_linear_ce")
     fp32_residual = (
         is_quantised
@@ -261,7 +261,9 @@ def workload(config: RunConfig) -> Workload:
     half_loss = not precision.amp and compute_bytes < 4.0 and upcasts_no_logits(model.name)
     has_equal_lengths = batching in ("packed", "padded")
     mean = None if has_equal_lengths else config.mean_tokens_per_sample
-    cap = float(seq_len if has_equal_lengths else min(seq_len, config.max_tokens_per_sample or seq_len))
+    cap = 1.0 * seq_len
+    if not has_equal_lengths and config.max_tokens_per_sample is not None:
+        cap = smaller(cap, config.max_tokens_per_sample)
     sequences = SEQUENCES_PER_SAMPLE[config.objective]
     return Workload(
         model=model,
@@ -299,7 +301,7 @@ def workload(config: RunConfig) -> Workload:
         cap_tokens=cap,
         mean_tokens=mean,
         longest_is_known=config.max_tokens_per_sample is not None or feeds_longest_first(config.framework),
-        fed_tokens=min(mean or cap, cap),
+        fed_tokens=cap if mean is None else smaller(mean, cap),
         checkpointing=checkpointing,
         recomputed_ratio=config.activation_checkpointing_ratio
         if checkpointing == "selective" and config.activation_checkpointing_ratio is not None

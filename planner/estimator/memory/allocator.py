@@ -2,6 +2,7 @@
 
 import math
 
+from planner.estimator.elementwise import erfc, larger, largest, log, log2, smaller, where
 from planner.estimator.memory.timeline import Timeline
 from planner.estimator.workload import Workload
 
@@ -15,10 +16,9 @@ def context_bytes(run: Workload) -> float:
         return 0.0
     c = run.constants
     held = c.context_bytes + (c.packed_kernels_bytes if run.uses_packed_kernels else 0.0)
-    if run.num_devices == 1:
-        return held
-    doublings = math.log2(min(run.num_devices, DEVICES_PER_CLIQUE))
-    return held + c.communicator_bytes + c.communicator_doubling_bytes * doublings
+    doublings = log2(smaller(run.num_devices, DEVICES_PER_CLIQUE))
+    communicators = c.communicator_bytes + c.communicator_doubling_bytes * doublings
+    return held + where(run.num_devices == 1, 0.0, communicators)
 
 
 def logits_cache_ratio(run: Workload) -> float:
@@ -40,17 +40,19 @@ def reserved_bytes(run: Workload, timeline: Timeline) -> float:
     if run.accelerator.kind == "cpu":
         return allocated
     c, total = run.constants, timeline.totals_bytes
-    is_sharded = run.zero_stage == 3 and run.shards > 1
-    cache_ratio = c.reserved_cache_ratio if is_sharded else c.reserved_cache_unsharded_ratio
-    held = c.reserved_floor_bytes + max(
-        total["forward"] + logits_cache_ratio(run) * timeline.logits_bytes,
-        (c.reserved_backward_ratio if run.has_equal_lengths else 1.0) * total["backward"],
-        total["optimizer"]
-        + cache_ratio * timeline.activations_bytes
-        + c.reserved_cached_logits_ratio * timeline.logits_bytes,
+    is_sharded = (run.zero_stage == 3) & (run.shards > 1)
+    cache_ratio = where(is_sharded, c.reserved_cache_ratio, c.reserved_cache_unsharded_ratio)
+    held = c.reserved_floor_bytes + largest(
+        (
+            total["forward"] + logits_cache_ratio(run) * timeline.logits_bytes,
+            (c.reserved_backward_ratio if run.has_equal_lengths else 1.0) * total["backward"],
+            total["optimizer"]
+            + cache_ratio * timeline.activations_bytes
+            + c.reserved_cached_logits_ratio * timeline.logits_bytes,
+        )
     )
     room = c.cache_limit_ratio * run.accelerator.memory_bytes - context_bytes(run)
-    return max(allocated, min(held, room))
+    return larger(allocated, smaller(held, room))
 
 
 def usable_bytes(run: Workload) -> float:
@@ -65,4 +67,4 @@ def fits_probability(need_bytes: float, log_sd: float, limit_bytes: float) -> fl
     That part is tensors and context: the allocator frees cached blocks before it fails. Its spread is that of the
     device figure.
     """
-    return 0.5 * math.erfc(math.log(need_bytes / limit_bytes) / (max(log_sd, 1e-6) * math.sqrt(2.0)))
+    return 0.5 * erfc(log(need_bytes / limit_bytes) / (larger(log_sd, 1e-6) * math.sqrt(2.0)))

@@ -1,14 +1,15 @@
 """Weights that a sharded run gathers whole while it uses them."""
 
+from planner.estimator.elementwise import always, smaller
 from planner.estimator.workload import Workload
 
 
 def gathered_bytes(run: Workload) -> float:
     """Embeddings, head, the layer in use and the next one, less the share that is held anyway (ZeRO-3, FSDP)."""
-    if run.zero_stage < 3 or run.shards == 1:
+    if run.zero_stage < 3 or always(run.shards == 1):
         return 0.0
     counts = run.params
-    layers = min(run.constants.gathered_layers, run.stage_layers)
+    layers = smaller(run.constants.gathered_layers, run.stage_layers)
     per_linear, per_other = run.compute_bytes, run.compute_bytes
     if run.is_quantised:
         per_linear, per_other = run.linear_bytes, run.other_bytes

@@ -1,5 +1,6 @@
 """Gradients of the trained weights."""
 
+from planner.estimator.elementwise import larger, smaller, where
 from planner.estimator.memory.weights import divided_by_zero
 from planner.estimator.workload import Workload
 
@@ -19,9 +20,9 @@ def first_gradients_bytes(run: Workload, trained: float) -> float:
         return 0.0
     counts = run.params
     head = (counts.head or counts.embeddings) / run.tp
-    layer = max(trained - head, 0.0) / run.stage_layers
+    layer = larger(trained - head, 0.0) / run.stage_layers
     whole = run.constants.first_gradients_ratio * (head + layer) * run.gradient_bytes
-    return min(whole, trained * run.gradient_bytes) / divided_by_zero(run, 2)
+    return smaller(whole, trained * run.gradient_bytes) / divided_by_zero(run, 2)
 
 
 def bucket_bytes(run: Workload, trained: float) -> float:
@@ -29,6 +30,6 @@ def bucket_bytes(run: Workload, trained: float) -> float:
 
     Tuned and compiled software reduces in place; sharded gradients have no second copy.
     """
-    if run.data_parallel == 1 or run.zero_stage >= 2 or run.is_compiled or run.software == "tuned":
+    if run.zero_stage >= 2 or run.is_compiled or run.software == "tuned":
         return 0.0
-    return trained * run.gradient_bytes
+    return where(run.data_parallel == 1, 0.0, trained * run.gradient_bytes)

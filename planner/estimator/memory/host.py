@@ -1,5 +1,6 @@
 """Memory of one host."""
 
+from planner.estimator.elementwise import smaller
 from planner.estimator.memory.timeline import Timeline
 from planner.estimator.memory.weights import trained_params, weights_bytes
 from planner.estimator.workload import Workload
@@ -17,7 +18,7 @@ def host_bytes(run: Workload, timeline: Timeline) -> float:
     c = run.constants
     if run.accelerator.kind == "cpu":
         return c.host_process_cpu_bytes + timeline.peak_bytes
-    processes = min(run.num_devices, run.accelerator.accelerators_per_node)
+    processes = smaller(run.num_devices, run.accelerator.accelerators_per_node)
     held = processes * c.host_process_accelerator_bytes
     on_device = run._replace(zero_stage=0, cpu_offload=False, nvme_offload=False)
     loaded = weights_bytes(on_device, has_embeddings=True, has_head=True)

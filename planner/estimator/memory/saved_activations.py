@@ -1,5 +1,6 @@
 """What the forward pass keeps for the backward pass."""
 
+from planner.estimator.elementwise import always, larger, smaller, where
 from planner.estimator.memory.adapter_activations import adapter_saved_bytes_per_token
 from planner.estimator.memory.hidden_states import hidden_divisor
 from planner.estimator.workload import Workload
@@ -67,15 +68,16 @@ def micro_batches_in_flight(run: Workload, *, is_first_stage: bool) -> float:
     GPipe holds all; 1F1B one a stage (arXiv 2104.04473, section 2.2); interleaved stages
     ``1 + (p - 1) / (p v)`` times as many (arXiv 2205.05198, section 4.2.3).
     """
-    if run.pp == 1 or run.schedule == "sequential":
+    if always(run.pp == 1) or run.schedule == "sequential":
         return 1.0
     if run.schedule == "gpipe":
-        return float(run.accumulation)
+        return where(run.pp == 1, 1.0, run.accumulation)
     if not is_first_stage:
         return 1.0
-    held = float(min(run.pp, run.accumulation))
+    held = smaller(run.pp, run.accumulation)
     if run.schedule == "interleaved" and run.virtual_stages > 1:
-        return min(held * (1.0 + (run.pp - 1.0) / (run.pp * run.virtual_stages)), float(run.accumulation))
+        interleaved = held * (1.0 + (run.pp - 1.0) / (run.pp * run.virtual_stages))
+        return where(run.pp == 1, 1.0, smaller(interleaved, run.accumulation))
     return held
 
 
@@ -91,7 +93,7 @@ def kept_bytes_per_token(run: Workload) -> float:
     kept = run.constants.selective_saved_ratio
     if run.stated_recompute_ratio is not None:
         kept = 1.0 - run.stated_recompute_ratio
-    return max(kept * whole, min(checkpoint_bytes_per_token(run), whole))
+    return larger(kept * whole, smaller(checkpoint_bytes_per_token(run), whole))
 
 
 def saved_bytes(run: Workload, *, is_first_stage: bool) -> float:
@@ -105,8 +107,8 @@ def sharded_frozen_hidden_bytes(run: Workload) -> float:
 
     Measured on published runs (fms-acceleration: 30 of 32 layers, at 2 and 4 devices); the mechanism is not proven.
     """
-    if run.trains_base or run.checkpointing != "full" or run.zero_stage < 3 or run.shards == 1:
+    if run.trains_base or run.checkpointing != "full" or run.zero_stage < 3 or always(run.shards == 1):
         return 0.0
-    layers = max(run.stage_layers - 2, 0)
+    layers = where(run.shards == 1, 0, larger(run.stage_layers - 2, 0))
     width = run.compute_bytes * run.model.hidden_dim / hidden_divisor(run)
     return run.constants.sharded_frozen_hidden_ratio * run.pass_tokens * width * layers

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from planner.domain.estimate import Moment, MomentName
+from planner.estimator.elementwise import always, larger, largest, smaller, sometimes, where
 from planner.estimator.memory.adapter_activations import adapter_delta_bytes, virtual_keys_bytes
 from planner.estimator.memory.dequantised_weights import cast_weights_bytes, dequantised_bytes
 from planner.estimator.memory.gathered_shards import gathered_bytes
@@ -35,7 +36,7 @@ class Timeline(NamedTuple):
 
     @property
     def peak_bytes(self) -> float:
-        return max(self.totals_bytes.values())
+        return largest(self.totals_bytes.values())
 
     def as_moments(self) -> tuple[Moment, ...]:
         return tuple(Moment.model_construct(name=name, tenants_bytes=held) for name, held in self.moments.items())
@@ -52,7 +53,7 @@ def _stage_timeline(run: Workload, *, is_first_stage: bool, is_last_stage: bool)
         "optimizer_states": states_bytes(run, trained),
         "gradient_bucket": bucket_bytes(run, trained),
     }
-    accumulated = gradients if run.accumulation > 1 else 0.0
+    accumulated = where(run.accumulation > 1, gradients, 0.0)
     passing = {
         **resting,
         "gradients": accumulated,
@@ -70,7 +71,7 @@ def _stage_timeline(run: Workload, *, is_first_stage: bool, is_last_stage: bool)
     backward_start = {
         **passing,
         **inside_layer,
-        "gradients": max(accumulated, min(first_gradients_bytes(run, trained), gradients)),
+        "gradients": larger(accumulated, smaller(first_gradients_bytes(run, trained), gradients)),
         "saved_activations": saved,
         "sharded_hidden_states": hidden,
     }
@@ -90,20 +91,27 @@ def _stage_timeline(run: Workload, *, is_first_stage: bool, is_last_stage: bool)
             "key_value_cache": key_value_cache_bytes(run),
             "logits": generation_logits_bytes(run) if is_last_stage else 0.0,
         }
-    moments = {name: {tenant: held for tenant, held in who.items() if held > 0} for name, who in moments.items()}
+    moments = {name: _held(who) for name, who in moments.items()}
     totals = {name: sum(who.values()) for name, who in moments.items()}
     return Timeline(moments, totals, saved + hidden + recomputed, logits)
 
 
+def _held(tenants: Tenants) -> Tenants:
+    return {tenant: held for tenant, held in tenants.items() if sometimes(held > 0)}
+
+
 def _fuller(start: Tenants, end: Tenants) -> Tenants:
     """The backward pass trades activations for gradients evenly: its largest point is its start or its end."""
-    return start if sum(start.values()) >= sum(end.values()) else end
+    return where(sum(start.values()) >= sum(end.values()), start, end)
 
 
 def build_timeline(run: Workload) -> Timeline:
     """The timeline of the fullest device; under pipeline parallelism the first or the last stage."""
-    if run.pp == 1:
+    if always(run.pp == 1):
         return _stage_timeline(run, is_first_stage=True, is_last_stage=True)
     first = _stage_timeline(run, is_first_stage=True, is_last_stage=False)
     last = _stage_timeline(run, is_first_stage=False, is_last_stage=True)
-    return first if first.peak_bytes >= last.peak_bytes else last
+    fuller = where(first.peak_bytes >= last.peak_bytes, first, last)
+    if always(run.pp > 1):
+        return fuller
+    return where(run.pp == 1, _stage_timeline(run, is_first_stage=True, is_last_stage=True), fuller)

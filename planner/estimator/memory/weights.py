@@ -23,7 +23,7 @@ def stage_params(run: Workload, *, has_embeddings: bool, has_head: bool) -> tupl
 
 def divided_by_zero(run: Workload, from_stage: int) -> float:
     """Ranks that share what ZeRO divides from stage ``from_stage`` on (arXiv 1910.02054, section 5)."""
-    return float(run.shards) if run.zero_stage >= from_stage else 1.0
+    return run.shards if run.zero_stage >= from_stage else 1.0
 
 
 def weights_bytes(run: Workload, *, has_embeddings: bool, has_head: bool) -> float:

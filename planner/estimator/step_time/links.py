@@ -1,5 +1,6 @@
 """How fast devices reach each other: links inside a node or rack, the network between nodes."""
 
+from planner.estimator.elementwise import larger, smaller, sometimes, where
 from planner.estimator.throughput_constants import ThroughputConstants
 from planner.estimator.workload import Workload
 
@@ -11,7 +12,7 @@ def link_domain(run: Workload) -> int:
     """Devices that the fast link joins: a node, a rack, or a whole TPU slice."""
     accelerator = run.accelerator
     if (accelerator.link_type or "").startswith("ici"):
-        return max(run.num_devices, accelerator.accelerators_per_node)
+        return larger(run.num_devices, accelerator.accelerators_per_node)
     return RACK_DOMAIN.get(accelerator.slug.split("-", maxsplit=1)[0], accelerator.accelerators_per_node)
 
 
@@ -27,7 +28,7 @@ def network_bytes_per_s(run: Workload, c: ThroughputConstants) -> float:
 
 def leaves_domain(run: Workload, ranks: int, inner: int) -> bool:
     """Whether a ring over ``ranks`` devices, ``inner`` apart, goes beyond the fast link."""
-    return ranks > 1 and min(ranks * inner, run.num_devices) > link_domain(run)
+    return (ranks > 1) & (smaller(ranks * inner, run.num_devices) > link_domain(run))
 
 
 def collective_bytes_per_s(run: Workload, ranks: int, inner: int, c: ThroughputConstants) -> float:
@@ -37,8 +38,9 @@ def collective_bytes_per_s(run: Workload, ranks: int, inner: int, c: ThroughputC
     side by side share.
     """
     inside = c.link_ratio * link_bytes_per_s(run, c)
-    if not leaves_domain(run, ranks, inner):
+    leaves = leaves_domain(run, ranks, inner)
+    if not sometimes(leaves):
         return inside
     per_node = link_domain(run)
-    rings = min(inner, per_node)
-    return min(inside, c.network_ratio * network_bytes_per_s(run, c) * per_node / rings)
+    outside = c.network_ratio * network_bytes_per_s(run, c) * per_node / smaller(inner, per_node)
+    return where(leaves, smaller(inside, outside), inside)

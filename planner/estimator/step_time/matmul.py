@@ -1,10 +1,10 @@
 """Time in matrix products of the linear layers and the head."""
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from planner.domain.layer_matrices import Matrix, attention_matrices, feed_forward_matrices, feed_forwards
 from planner.domain.model_spec import ModelSpec
+from planner.estimator.elementwise import cached_for_numbers, smaller
 from planner.estimator.step_time.efficiency import matmul_flop_per_s, peak_flop_per_s
 from planner.estimator.step_time.recompute import Repeated
 from planner.estimator.throughput_constants import ThroughputConstants
@@ -27,11 +27,11 @@ class Products(NamedTuple):
 def narrow_width(matrix: Matrix, tp: int) -> float:
     """The shorter side of one device's part."""
     if matrix.name in SPLIT_BY_INPUTS:
-        return min(matrix.inputs / tp, matrix.outputs)
-    return min(matrix.inputs, matrix.outputs / tp)
+        return smaller(matrix.inputs / tp, matrix.outputs)
+    return smaller(matrix.inputs, matrix.outputs / tp)
 
 
-@lru_cache(maxsize=4096)
+@cached_for_numbers
 def products(model: ModelSpec, tp: int) -> Products:
     """The products that one token may take part in."""
     attention = [(model.num_layers, matrix) for matrix in attention_matrices(model)]
@@ -85,7 +85,7 @@ def forward_matmul_s(run: Workload, tokens: float, c: ThroughputConstants) -> tu
         rate *= c.fp8_recipe_ratio.get(run.fp8_recipe or "delayed", 1.0)
     head_dtype = "bf16" if run.compute_dtype in ("fp8", "fp4") else run.compute_dtype
     head_size = float(model.vocab_size * model.hidden_dim)
-    head = work(head_size, head_size / min(model.hidden_dim, model.vocab_size / run.tp), tokens)
+    head = work(head_size, head_size / smaller(model.hidden_dim, model.vocab_size / run.tp), tokens)
     return stage_ratio * layers / rate, head / matmul_flop_per_s(run.accelerator, head_dtype, c)
 
 

@@ -1,5 +1,6 @@
 """Time of the optimizer step, and of what offload moves between device and host."""
 
+from planner.estimator.elementwise import smaller
 from planner.estimator.memory.weights import divided_by_zero, stage_params, trained_params
 from planner.estimator.step_time.memory_bound import bandwidth
 from planner.estimator.throughput_constants import ThroughputConstants
@@ -18,8 +19,8 @@ def optimizer_step_s(run: Workload, c: ThroughputConstants) -> float:
     """Seconds of the step: on the device, or under offload in the memory of the host, which its devices share."""
     if not run.cpu_offload:
         return optimizer_bytes(run, c) / bandwidth(run, c)
-    share = c.host_memory_bytes_per_s / min(run.num_devices, run.accelerator.accelerators_per_node)
-    return optimizer_bytes(run, c) / min(share, bandwidth(run, c))
+    share = c.host_memory_bytes_per_s / smaller(run.num_devices, run.accelerator.accelerators_per_node)
+    return optimizer_bytes(run, c) / smaller(share, bandwidth(run, c))
 
 
 def offload_pass_s(run: Workload, c: ThroughputConstants) -> float:

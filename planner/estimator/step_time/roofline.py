@@ -1,8 +1,8 @@
 """Puts the terms of one optimizer step together and names what bounds it."""
 
-import math
 from typing import Literal, NamedTuple
 
+from planner.estimator.elementwise import larger, log2, sometimes
 from planner.estimator.step_time.adapters import adapter_s
 from planner.estimator.step_time.attention import attention_s
 from planner.estimator.step_time.communication import (
@@ -90,10 +90,10 @@ def step_time(run: Workload, c: ThroughputConstants = THROUGHPUT) -> StepTime:
     device["expert_parallel"] = expert_parallel_s(run, tokens, c)
     device["pipeline"] = pipeline_s(run, tokens, c)
     device["sharding"] = sharding_s(run, compute, c)
-    device["offload"] = max(0.0, offload_pass_s(run, c) - compute)
+    device["offload"] = larger(0.0, offload_pass_s(run, c) - compute)
     busy = sum(device.values())
     launching = launch_s(run, pass_operations(run, again, c), c)
-    launch = launching if is_cpu else max(0.0, launching - busy)
+    launch = launching if is_cpu else larger(0.0, launching - busy)
     optimizer = optimizer_step_s(run, c)
     optimizer_launch = launch_s(run, step_operations(run, c), c)
 
@@ -105,9 +105,9 @@ def step_time(run: Workload, c: ThroughputConstants = THROUGHPUT) -> StepTime:
     terms["data_parallel"] = data_parallel_s(run, one_pass, c)
     terms["optimizer"] = optimizer
     terms["offload"] += offload_step_s(run, c)
-    terms["launch"] += optimizer_launch if is_cpu else max(0.0, optimizer_launch - optimizer)
+    terms["launch"] += optimizer_launch if is_cpu else larger(0.0, optimizer_launch - optimizer)
     working = sum(terms.values())
-    terms["stragglers"] = c.node_doubling_ratio * math.log2(run.num_nodes) * working
+    terms["stragglers"] = c.node_doubling_ratio * log2(run.num_nodes) * working
     input_s = run.tokens_per_step / run.num_devices / c.input_tokens_per_s
-    terms["input"] = max(0.0, input_s - working - terms["stragglers"])
-    return StepTime({name: seconds for name, seconds in terms.items() if seconds > 0})
+    terms["input"] = larger(0.0, input_s - working - terms["stragglers"])
+    return StepTime({name: seconds for name, seconds in terms.items() if sometimes(seconds > 0)})
