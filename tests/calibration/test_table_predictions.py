@@ -83,7 +83,7 @@ def test_only_complete_measured_rows_of_others_are_learnt_from() -> None:
         rows, load_catalog(), without_ids=frozenset({"target"}), progress=lambda: calls.append(None)
     )
     assert calibration.num_runs == 2
-    assert {group.resource for group in calibration.groups} == {"peak_device_bytes"}
+    assert {known.resource for known in calibration.resources} == {"peak_device_bytes"}
     assert len(calls) == len(rows)
 
 

@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from planner.cli import cli
+from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawRun
 from planner.domain.training_run import TrainingRun
 from planner.errors import BillError

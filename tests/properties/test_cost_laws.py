@@ -123,5 +123,5 @@ def test_a_bill_is_for_whole_instances_and_no_less_than_what_is_used(
 def test_cents_are_within_half_a_cent_and_never_minus_nothing(usd: float) -> None:
     cents = in_cents(usd)
     assert cents.as_tuple().exponent == -2
-    assert abs(cents - Decimal(usd)) <= Decimal("0.00500001")
+    assert abs(cents - Decimal(repr(usd))) <= Decimal("0.005")
     assert not (cents == 0 and cents.is_signed())
