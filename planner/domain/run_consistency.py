@@ -1,5 +1,6 @@
 """What the fields of a run must agree on."""
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,8 +10,9 @@ if TYPE_CHECKING:
 def check_consistent(config: "RunConfig") -> None:
     """Raises ``ValueError`` that names the fields which contradict each other."""
     _check_method(config)
-    _check_model_parallel(config)
-    _check_data_parallel(config)
+    for is_broken, message in layout_conflicts(config):
+        if is_broken:
+            raise ValueError(message())
 
 
 def _check_method(config: "RunConfig") -> None:
@@ -24,36 +26,51 @@ def _check_method(config: "RunConfig") -> None:
         raise ValueError("method qlora has a quantised base: base_quantization none contradicts it")
 
 
-def _check_model_parallel(config: "RunConfig") -> None:
-    p, model = config.parallelism, config.model
-    if model is None:
-        return
-    if model.num_heads % p.tp:
-        raise ValueError(f"parallelism.tp {p.tp} does not divide the {model.num_heads} attention heads of {model.name}")
-    if p.pp * p.virtual_stages > model.num_layers:
-        raise ValueError(
-            f"parallelism: pp {p.pp} x virtual_stages {p.virtual_stages} exceeds the {model.num_layers} layers "
-            f"of {model.name}"
-        )
-    if p.ep > 1 and (model.num_experts or 1) % p.ep:
-        experts = f"{model.num_experts} experts" if model.num_experts else "no experts"
-        raise ValueError(f"parallelism.ep {p.ep} does not divide the experts of {model.name}, which has {experts}")
+def layout_conflicts(config: "RunConfig") -> Iterator[tuple[bool, Callable[[], str]]]:
+    """What model, parallelism and cluster must agree on: whether they do not, and how to say it.
 
-
-def _check_data_parallel(config: "RunConfig") -> None:
-    p, cluster = config.parallelism, config.cluster
-    if cluster is None:
-        return
-    if cluster.count % p.model_parallel:
-        raise ValueError(
-            f"parallelism: tp {p.tp} x pp {p.pp} x cp {p.cp} = {p.model_parallel} does not divide "
-            f"the cluster's count of {cluster.count} accelerators"
+    Where the sizes are arrays, the conditions are arrays too.
+    """
+    p, model, cluster = config.parallelism, config.model, config.cluster
+    if model is not None:
+        heads, layers, experts = model.num_heads, model.num_layers, model.num_experts
+        yield (
+            heads % p.tp != 0,
+            lambda: f"parallelism.tp {p.tp} does not divide the {heads} attention heads of {model.name}",
         )
-    ranks = config.data_parallel
-    if p.dp_shard is not None and ranks % p.dp_shard:
-        relation = "exceeds" if p.dp_shard > ranks else "does not divide"
-        raise ValueError(f"parallelism: dp_shard {p.dp_shard} {relation} {ranks} data parallel ranks")
-    if cluster.count % (p.ep * p.pp):
-        raise ValueError(
-            f"parallelism: ep {p.ep} x pp {p.pp} does not divide the cluster's count of {cluster.count} accelerators"
+        yield (
+            p.pp * p.virtual_stages > layers,
+            lambda: (
+                f"parallelism: pp {p.pp} x virtual_stages {p.virtual_stages} exceeds the {layers} layers "
+                f"of {model.name}"
+            ),
+        )
+        yield (
+            (p.ep > 1) & ((experts or 1) % p.ep != 0),
+            lambda: (
+                f"parallelism.ep {p.ep} does not divide the experts of {model.name}, which has "
+                + (f"{experts} experts" if experts else "no experts")
+            ),
+        )
+    if cluster is not None:
+        count, ranks = cluster.count, config.data_parallel
+        yield (
+            count % p.model_parallel != 0,
+            lambda: (
+                f"parallelism: tp {p.tp} x pp {p.pp} x cp {p.cp} = {p.model_parallel} does not divide "
+                f"the cluster's count of {count} accelerators"
+            ),
+        )
+        shards = p.dp_shard
+        if shards is not None:
+            yield (
+                ranks % shards != 0,
+                lambda: (
+                    f"parallelism: dp_shard {shards} {'exceeds' if shards > ranks else 'does not divide'} "
+                    f"{ranks} data parallel ranks"
+                ),
+            )
+        yield (
+            count % (p.ep * p.pp) != 0,
+            lambda: f"parallelism: ep {p.ep} x pp {p.pp} does not divide the cluster's count of {count} accelerators",
         )

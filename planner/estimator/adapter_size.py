@@ -12,6 +12,7 @@ from planner.domain.run_config import RunConfig
 from planner.domain.run_vocabulary import AdapterKind
 from planner.errors import UnknownFieldError
 from planner.estimator.adapter_traits import Keeps, traits_of
+from planner.estimator.elementwise import cached_for_numbers, rounded
 from planner.estimator.params import AdapterCounts, count_adapter, count_params
 
 
@@ -120,15 +121,15 @@ def _delta_params(model: ModelSpec, targets: tuple[str, ...]) -> float:
     return float(sum(matrix.size for matrix in matrices if matrix.name in targets))
 
 
-@lru_cache(maxsize=4096)
+@cached_for_numbers
 def _derived_params(model: ModelSpec, kind: AdapterKind, counts: AdapterCounts, rank: int) -> float | None:
     layers = model.num_layers
     if kind == "ln_tuning":
         return float(layers * model.num_norms_per_layer * norm_size(model) + norm_size(model))
     if kind == "bottleneck":
-        return float(layers * 2 * (2 * rank * model.hidden_dim + rank + model.hidden_dim))
+        return 1.0 * (layers * 2 * (2 * rank * model.hidden_dim + rank + model.hidden_dim))
     if kind == "trainable_tokens":
-        return float(rank * model.hidden_dim)
+        return 1.0 * rank * model.hidden_dim
     if kind == "lora":
         return layers * counts.params_per_layer
     found = _width_params(layers * counts.input_width, layers * counts.output_width, rank)
@@ -147,6 +148,7 @@ def adapter_size(config: RunConfig, model: ModelSpec) -> AdapterSize:
     lora, traits = config.lora or Lora(), traits_of(kind)
     saved = _saved_modules_params(model, lora.modules_to_save)
     known = None if config.trainable_params is None else config.trainable_params
+    rank = 1 if lora.rank is None else lora.rank
     tokens = float(config.virtual_tokens or 0)
     counts, targets = NO_COUNTS, lora.targets or ()
     derived: float | None
@@ -165,14 +167,14 @@ def adapter_size(config: RunConfig, model: ModelSpec) -> AdapterSize:
             raise UnknownFieldError("lora.targets", "they decide the adapter's size")
         if lora.rank is None and known is None:
             raise UnknownFieldError("lora.rank", "it decides the adapter's size")
-        counts = count_adapter(model, lora.rank or 1, targets)
+        counts = count_adapter(model, rank, targets)
     if derived is None:
-        derived = _derived_params(model, kind, counts, lora.rank or 1)
+        derived = _derived_params(model, kind, counts, rank)
     if known is None and derived is None:
         raise UnknownFieldError("trainable_params", f"no formula gives the size of {kind}")
     return AdapterSize(
         counts=counts,
-        trainable_params=round(known if known is not None else (derived or 0.0) + saved),
+        trainable_params=rounded(known if known is not None else (0.0 if derived is None else derived) + saved),
         virtual_tokens=tokens if traits.adds_tokens else 0.0,
         virtual_keys=tokens if traits.adds_keys else 0.0,
         delta_params_per_layer=_delta_params(model, targets) if traits.makes_delta else 0.0,

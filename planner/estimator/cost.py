@@ -1,6 +1,5 @@
 """What a run costs, from hours, bytes and dated prices."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
@@ -11,6 +10,7 @@ from planner.domain.estimate import Quantiles
 from planner.domain.owned_price import OwnedPrice
 from planner.domain.price_book import Price, PriceBook
 from planner.errors import MissingPriceError
+from planner.estimator.elementwise import always, ceil, larger, rounded
 from planner.estimator.energy import run_power
 from planner.units import GIB, HOUR_S, KILO
 
@@ -133,7 +133,7 @@ def _owned_quote(cluster: Cluster, owned: OwnedPrice) -> Quote:
     return Quote(usd, draw.note if draw.power_w is None else "", parts)
 
 
-def _side_price(resource: str, cluster: Cluster, prices: PriceBook | None, on: date | None) -> float | None:
+def side_price(resource: str, cluster: Cluster, prices: PriceBook | None, on: date | None) -> float | None:
     if prices is None:
         return None
     for region in (cluster.region, None):
@@ -146,9 +146,9 @@ def _side_price(resource: str, cluster: Cluster, prices: PriceBook | None, on: d
 
 def billed_s(duration_s: float, increment_s: float, minimum_s: float) -> float:
     """The duration that a bill shows: whole increments (0: as it is), at least the minimum."""
-    if increment_s <= 0:
-        return max(duration_s, minimum_s)
-    return max(math.ceil(round(duration_s / increment_s, 9)) * increment_s, minimum_s)
+    if always(increment_s <= 0):
+        return larger(duration_s, minimum_s)
+    return larger(ceil(rounded(duration_s / increment_s, 9)) * increment_s, minimum_s)
 
 
 def cost_of_run(
@@ -181,7 +181,7 @@ def cost_of_run(
         ("storage", "storage", stored_byte_months),
         ("egress", "egress", uploaded_bytes),
     ):
-        price = _side_price(resource, cluster, prices, on)
+        price = side_price(resource, cluster, prices, on)
         if price is None:
             notes.append(f"cost leaves out {resource}: no price for {cluster.provider or 'any provider'}")
         else:

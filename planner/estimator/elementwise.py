@@ -104,12 +104,31 @@ log2 = _same_for_arrays("log2")
 sqrt = _same_for_arrays("sqrt")
 
 
+def power(base: float, exponent: float) -> float:
+    if is_plain(base):
+        return math.pow(base, exponent)
+    import numpy as np
+
+    found: float = np.power(base, exponent)
+    return found
+
+
 def hypot(one: float, other: float) -> float:
     if is_plain(one) and is_plain(other):
         return math.hypot(one, other)
     import numpy as np
 
     found: float = np.hypot(one, other)
+    return found
+
+
+def rounded(value: Any, digits: int | None = None) -> int:
+    """The nearest integer, or so many decimal places."""
+    if is_plain(value):
+        return cast(int, round(value, digits))
+    import numpy as np
+
+    found: int = np.round(value, digits or 0)
     return found
 
 

@@ -15,6 +15,7 @@ from planner.domain.layer_matrices import (
     norm_size,
 )
 from planner.domain.model_spec import ModelSpec
+from planner.estimator.elementwise import cached_for_numbers
 
 
 class ParamCounts(NamedTuple):
@@ -134,7 +135,7 @@ def _adaptable(model: ModelSpec) -> tuple[_Adapted, ...]:
     return (*attention, *inner)
 
 
-@lru_cache(maxsize=4096)
+@cached_for_numbers
 def count_adapter(model: ModelSpec, rank: int, targets: tuple[str, ...]) -> AdapterCounts:
     """LoRA adds ``rank x (inputs + outputs)`` to each adapted matrix (arXiv 2106.09685, section 4.1).
 

@@ -12,6 +12,7 @@ from planner.domain.run_config import RunConfig
 from planner.estimator.adapter_guess import guess_adapter
 from planner.estimator.adapter_size import WITHOUT_MODULES
 from planner.estimator.adapter_traits import traits_of
+from planner.estimator.elementwise import always, larger, rounded, sometimes
 from planner.estimator.software import software_class
 
 MAX_ALTERNATIVES = 16
@@ -115,7 +116,8 @@ def _precision_axis(config: RunConfig) -> Axis:
 
 
 def _longest(tokens: float) -> Update:
-    return {"seq_len": max(1, round(tokens)), "max_tokens_per_sample": max(1, round(tokens))}
+    longest = larger(1, rounded(tokens))
+    return {"seq_len": longest, "max_tokens_per_sample": longest}
 
 
 def _length_axes(config: RunConfig) -> list[Axis]:
@@ -124,9 +126,9 @@ def _length_axes(config: RunConfig) -> list[Axis]:
     if config.seq_len is None and mean is not None:
         longest = ((0.4, 1.2), (0.4, 2.0), (0.2, 4.0))
         axes.append(Axis("seq_len", tuple((w, _longest(mean * times)) for w, times in longest)))
-    seq_len = config.seq_len or mean or 1
+    seq_len = next((tokens for tokens in (config.seq_len, mean) if tokens is not None), 1)
     if config.batching is None:
-        mean = mean or 0.5 * seq_len
+        mean = 0.5 * seq_len if mean is None else mean
         options: tuple[tuple[float, Update], ...] = (
             (0.6, {"batching": "dynamic", "mean_tokens_per_sample": mean}),
             (0.4, {"batching": "packed"}),
@@ -175,10 +177,10 @@ def unknown_axes(config: RunConfig) -> list[Axis]:
         checkpointing = TUNED_CHECKPOINTING if is_tuned else OPTIONS["activation_checkpointing"]
         axes.append(Axis("activation_checkpointing", checkpointing))
     if config.parallelism.zero_stage is None:
-        single = config.data_parallel == 1
+        single = always(config.data_parallel == 1)
         options: tuple[tuple[float, Update], ...] = ((1.0, {"zero_stage": 0}),)
         axes.append(Axis("parallelism.zero_stage", options if single else OPTIONS["parallelism.zero_stage"]))
-    if config.parallelism.tp > 1 and config.parallelism.sequence_parallel is None:
+    if config.parallelism.sequence_parallel is None and sometimes(config.parallelism.tp > 1):
         axes.append(Axis("parallelism.sequence_parallel", OPTIONS["parallelism.sequence_parallel"]))
     if config.gradient_accumulation_steps is None:
         axes.append(Axis("gradient_accumulation_steps", OPTIONS["gradient_accumulation_steps"]))

@@ -1,9 +1,9 @@
 """Share of a data sheet's peak that kernels reach, by family of accelerators."""
 
-import math
 from functools import lru_cache
 
 from planner.domain.accelerator import Accelerator, Dtype
+from planner.estimator.elementwise import larger, power, smaller
 from planner.estimator.throughput_constants import Table, ThroughputConstants
 
 FAMILY: dict[str, str] = {
@@ -65,8 +65,8 @@ def power_ratio(accelerator: Accelerator, c: ThroughputConstants) -> float:
     reference = reference_tdp_w(accelerator.slug)
     if accelerator.tdp_w is None or reference is None:
         return 1.0
-    within: float = min(max(accelerator.tdp_w / reference, 0.5), 1.5)
-    return math.pow(within, c.power_exponent)
+    within = smaller(larger(accelerator.tdp_w / reference, 0.5), 1.5)
+    return power(within, c.power_exponent)
 
 
 WIDER: dict[Dtype, tuple[Dtype, ...]] = {
@@ -96,9 +96,9 @@ def peak_flop_per_s(accelerator: Accelerator, dtype: Dtype) -> float:
 def matmul_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConstants) -> float:
     """Rate of large matrix products."""
     runs_in = supported_dtype(accelerator, dtype)
-    power = power_ratio(accelerator, c)
+    clocks = power_ratio(accelerator, c)
     if runs_in == "fp32" and accelerator.kind == "gpu":
-        return accelerator.peak_flop_per_s[runs_in] * c.fp32_matmul_ratio * min(power, 1.0)
+        return accelerator.peak_flop_per_s[runs_in] * c.fp32_matmul_ratio * smaller(clocks, 1.0)
     share = share_of(c.matmul_ratio, accelerator)
     if accelerator.kind != "cpu":
         share *= c.matmul_scale_ratio
@@ -106,7 +106,7 @@ def matmul_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConst
         share *= share_of(c.fp8_matmul_ratio, accelerator) * c.fp8_scale_ratio
     if runs_in == "fp4":
         share *= c.fp4_matmul_ratio
-    return accelerator.peak_flop_per_s[runs_in] * share * power
+    return accelerator.peak_flop_per_s[runs_in] * share * clocks
 
 
 A100_PEAK_FLOP_PER_S = 312e12
@@ -116,9 +116,9 @@ A100_PEAK_FLOP_PER_S = 312e12
 def flash_attention_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConstants) -> float:
     """Rate of the kernels of open code: they follow a peak above an A100's only in part."""
     peak = peak_flop_per_s(accelerator, dtype)
-    beyond = math.pow(max(peak / A100_PEAK_FLOP_PER_S, 1.0), c.flash_attention_exponent)
+    beyond = power(larger(peak / A100_PEAK_FLOP_PER_S, 1.0), c.flash_attention_exponent)
     share = c.flash_attention_ratio * c.flash_attention_vendor_ratio.get(accelerator.vendor, 1.0)
-    return min(peak, A100_PEAK_FLOP_PER_S) * beyond * share * power_ratio(accelerator, c)
+    return smaller(peak, A100_PEAK_FLOP_PER_S) * beyond * share * power_ratio(accelerator, c)
 
 
 def tuned_attention_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConstants) -> float:

@@ -16,14 +16,18 @@ def link_domain(run: Workload) -> int:
     return RACK_DOMAIN.get(accelerator.slug.split("-", maxsplit=1)[0], accelerator.accelerators_per_node)
 
 
+def _known(rate: float | None, default: float) -> float:
+    return default if rate is None else where(rate == 0, default, rate)
+
+
 def link_bytes_per_s(run: Workload, c: ThroughputConstants) -> float:
     """One-way rate between the devices of a node; data sheets add up both directions."""
-    return (run.accelerator.link_bytes_per_s or c.default_link_bytes_per_s) / 2.0
+    return _known(run.accelerator.link_bytes_per_s, c.default_link_bytes_per_s) / 2.0
 
 
 def network_bytes_per_s(run: Workload, c: ThroughputConstants) -> float:
     """One-way rate of one device's share of the network between nodes."""
-    return run.inter_node_bytes_per_s or c.default_inter_node_bytes_per_s
+    return _known(run.inter_node_bytes_per_s, c.default_inter_node_bytes_per_s)
 
 
 def leaves_domain(run: Workload, ranks: int, inner: int) -> bool:
