@@ -57,7 +57,9 @@ EVALUATION_HISTORIES = (
 """Metrics logged when an evaluation ends; the first holds its duration in seconds."""
 END_HISTORIES = ("train_runtime", "total_flos")
 """Metrics whose last point is logged when the training loop ends."""
-HISTORIES = (*STEP_HISTORIES, *EVALUATION_HISTORIES, *END_HISTORIES)
+POINTS_READ = (*STEP_HISTORIES, *EVALUATION_HISTORIES)
+"""Metrics of which every point is read; of the others the latest is enough."""
+HISTORIES = (*POINTS_READ, *END_HISTORIES)
 
 
 class LoggedInput(NamedTuple):

@@ -19,6 +19,7 @@ RAW_COLUMNS: dict[str, dict[str, str]] = {
     "raw_tags": {"key": "string", "value": "string"},
     "raw_metrics": {"key": "string", "value": "float64", "step": "int64", "timestamp_ms": "int64"},
     "raw_system_samples": {"key": "string", "value": "float64", "step": "int64", "timestamp_ms": "int64"},
+    "raw_metric_points": {"key": "string", "value": "float64", "step": "int64", "timestamp_ms": "int64"},
     "raw_inputs": {
         "name": "string",
         "digest": "string",
@@ -87,6 +88,7 @@ def _parts(run: RawRun) -> dict[str, Iterable[tuple[Any, ...]]]:
         "raw_tags": run.tags.items(),
         "raw_metrics": run.metrics,
         "raw_system_samples": run.system_samples,
+        "raw_metric_points": run.metric_points,
         "raw_inputs": run.inputs,
         "raw_models": run.models,
     }

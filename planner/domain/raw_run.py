@@ -62,3 +62,5 @@ class RawRun(NamedTuple):
     """All points of the metrics whose key starts with ``system/``."""
     inputs: tuple[RawInput, ...]
     models: tuple[RawModel, ...] = ()
+    metric_points: tuple[RawMetric, ...] = ()
+    """All points of the metrics that are logged as training goes on."""

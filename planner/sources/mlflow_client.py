@@ -26,6 +26,7 @@ from planner.sources.reader import (
     BATCH_RUNS,
     OPEN_STATUSES,
     PERSONAL_TAGS,
+    SYSTEM_PREFIX,
     Experiment,
     Seen,
     is_sqlite,
@@ -94,11 +95,11 @@ class ClientReader:
             return {run.info.run_id: run.info.artifact_uri for run in pool.map(self._run_or_none, run_ids) if run}
 
     def _batch(self, runs: Sequence[Run], names: dict[str, str], pool: ThreadPoolExecutor) -> RawBatch:
-        samples = self._samples.of(runs, pool)
+        histories = self._samples.of(runs, pool)
         models = pool.map(self._models, runs)
         return as_batch(
             [
-                raw_run(run, names[str(run.info.experiment_id)], samples.get(run.info.run_id, ()), found)
+                raw_run(run, names[str(run.info.experiment_id)], histories.get(run.info.run_id, ()), found)
                 for run, found in zip(runs, models, strict=True)
             ]
         )
@@ -202,8 +203,8 @@ def _is_known_as_deleted(run: Run, seen: Seen) -> bool:
     return run.info.lifecycle_stage == "deleted" and run.info.run_id in seen.deleted - seen.open
 
 
-def raw_run(run: Run, experiment_name: str, samples: Sequence[RawMetric], models: Sequence[RawModel]) -> RawRun:
-    """MLflow's run as a raw one."""
+def raw_run(run: Run, experiment_name: str, histories: Sequence[RawMetric], models: Sequence[RawModel]) -> RawRun:
+    """MLflow's run as a raw one; ``histories``: all points of the metrics of which every point is read."""
     inputs = [
         RawInput(
             name=given.dataset.name,
@@ -227,7 +228,8 @@ def raw_run(run: Run, experiment_name: str, samples: Sequence[RawMetric], models
         params=run.data.params,
         tags={key: value for key, value in run.data.tags.items() if key not in PERSONAL_TAGS},
         metrics=tuple(point(m.key, m.value, m.step, m.timestamp) for m in latest_points(run)),
-        system_samples=tuple(samples),
+        system_samples=tuple(one for one in histories if one.key.startswith(SYSTEM_PREFIX)),
         inputs=tuple(inputs),
         models=tuple(models),
+        metric_points=tuple(one for one in histories if not one.key.startswith(SYSTEM_PREFIX)),
     )

@@ -1,4 +1,4 @@
-"""Histories of hardware metrics through MLflow's client: for a hundred runs at once where the server can."""
+"""Histories of metrics through MLflow's client: for a hundred runs at once where the server can."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +12,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request_safe
 
+from planner.dialects.facts import POINTS_READ
 from planner.domain.raw_run import RawMetric
 from planner.sources.reader import SYSTEM_PREFIX, finite
 
@@ -25,7 +26,7 @@ Found = dict[str, list[RawMetric]]
 
 
 class SampleHistories:
-    """All points of the metrics whose key starts with ``system/``."""
+    """All points of the metrics of the hardware, whose keys start with ``system/``, and of those in ``POINTS_READ``."""
 
     def __init__(self, client: MlflowClient, tracking_uri: str, ask: Callable[[Callable[[], Any]], Any]) -> None:
         self._client = client
@@ -38,7 +39,7 @@ class SampleHistories:
         holders: dict[str, list[str]] = defaultdict(list)
         for run in runs:
             for metric in latest_points(run):
-                if metric.key.startswith(SYSTEM_PREFIX):
+                if metric.key.startswith(SYSTEM_PREFIX) or metric.key in POINTS_READ:
                     holders[metric.key].append(run.info.run_id)
         shares = [
             (key, ids[first : first + RUNS_PER_REQUEST])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+from planner.dialects.facts import POINTS_READ
 from planner.domain.raw_batch import MAX_TEXT, RawBatch, as_arrow
 from planner.errors import StoreError
 from planner.sources.reader import (
@@ -50,11 +51,13 @@ POINTS = (
     "select p.run_uuid, p.key, coalesce(cast(p.value as double precision), 0.0), cast(p.step as bigint), "
     "cast(p.timestamp as bigint), cast(p.is_nan as integer) from {ids}"
 )
+NAMED = ("raw_params", "raw_tags")
 QUERIES = {
     "raw_params": f"{TEXTS} cross join params p where p.run_uuid = wanted.value",
     "raw_tags": f"{TEXTS} cross join tags p where p.run_uuid = wanted.value and p.key not in ({{personal}})",
     "raw_metrics": f"{POINTS} cross join latest_metrics p where p.run_uuid = wanted.value",
     "raw_system_samples": f"{POINTS} cross join metrics p where p.run_uuid = wanted.value and {{system_keys}}",
+    "raw_metric_points": f"{POINTS} cross join metrics p where p.run_uuid = wanted.value and p.key in ({{point_keys}})",
 }
 INPUTS = (
     "select i.destination_id, d.name, d.digest, d.dataset_source_type, substr(d.dataset_schema, 1, {cut}), "
@@ -145,16 +148,19 @@ class SqlReader:
                 yield from self._batches(heads[: len(heads) // 2])
                 yield from self._batches(heads[len(heads) // 2 :])
                 return
-            batch[table] = _named(rows) if "metrics" not in table and "samples" not in table else _points(rows)
+            batch[table] = _named(rows) if table in NAMED else _points(rows)
         batch["raw_inputs"] = as_arrow("raw_inputs", self._database.rows(self._filled(INPUTS), (ids,)))
         models = self._database.rows(self._filled(MODELS), (ids,)) if self._has_models else []
         batch["raw_models"] = as_arrow("raw_models", models)
         yield batch
 
     def _filled(self, query: str) -> str:
-        personal = ", ".join(f"'{tag}'" for tag in sorted(PERSONAL_TAGS))
         return query.format(
-            ids=self._database.wanted_ids, system_keys=self._database.system_keys, cut=MAX_TEXT, personal=personal
+            ids=self._database.wanted_ids,
+            system_keys=self._database.system_keys,
+            point_keys=_listed(POINTS_READ),
+            cut=MAX_TEXT,
+            personal=_listed(sorted(PERSONAL_TAGS)),
         )
 
     def _check_schema(self) -> bool:
@@ -181,6 +187,10 @@ def _may_have_changed(run_id: str, status: str, stage: str, end_ms: int | None, 
     if stage == "deleted" or run_id in seen.deleted:
         return (stage == "deleted") != (run_id in seen.deleted)
     return end_ms is None or status in OPEN_STATUSES or end_ms >= seen.ended_since_ms
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _named(rows: Any) -> Any:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
 from planner.catalog.load import Catalog
-from planner.dialects.facts import GpuUsage, LoggedInput, MetricPoint, RunFacts
+from planner.dialects.facts import END_HISTORIES, GpuUsage, LoggedInput, MetricHistory, MetricPoint, RunFacts
 from planner.dialects.interpret import interpret
 from planner.domain.programme import HardwareRule
 from planner.domain.training_run import TrainingRun
@@ -80,6 +80,7 @@ def facts_of(row: dict[str, Any]) -> RunFacts:
         params=json.loads(row["params"]),
         tags=json.loads(row["tags"]),
         metrics={name: MetricPoint(point["value"], point["step"]) for name, point in metrics.items()},
+        histories=_histories(metrics, json.loads(row["histories"])),
         gpus=tuple(GpuUsage(**gpu) for gpu in json.loads(row["gpus"])),
         inputs=tuple(LoggedInput(**given) for given in json.loads(row["inputs"])),
         num_nodes=row["num_nodes"],
@@ -89,3 +90,16 @@ def facts_of(row: dict[str, Any]) -> RunFacts:
         bill_usd=row.get("bill_usd"),
         num_charges=row.get("num_charges", 0),
     )
+
+
+def _histories(latest: dict[str, dict[str, Any]], points: dict[str, dict[str, Any]]) -> dict[str, MetricHistory]:
+    """Histories by metric; of those that tell the end of training their latest point."""
+    found = {
+        name: MetricHistory((point["step"],), (point["timestamp_ms"],), (point["value"],))
+        for name in END_HISTORIES
+        if (point := latest.get(name)) is not None and None not in (point["step"], point["timestamp_ms"])
+    }
+    return found | {
+        name: MetricHistory(tuple(one["steps"]), tuple(one["timestamps_ms"]), tuple(one["values"]))
+        for name, one in points.items()
+    }

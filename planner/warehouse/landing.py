@@ -4,11 +4,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from planner.dialects.facts import MAX_POINTS
 from planner.domain.raw_batch import RAW_COLUMNS, RawBatch, only, run_ids
 from planner.warehouse.connection import Warehouse
 
 MAX_SAMPLES = 5000
 """Of a metric of the hardware with more samples every n-th is kept, and the last: 14 hours at one in 10 seconds."""
+THINNED = {"raw_system_samples": MAX_SAMPLES, "raw_metric_points": MAX_POINTS}
+"""Raw table -> how many points of a metric are kept at most."""
 
 DELETION = "delete from {} where source = ? and run_id"
 
@@ -99,18 +102,20 @@ def _insertion(table: str, which: str) -> str:
             f"insert into raw_runs (source, {names}, content_hash) "
             f"select ?, {names}, content_hash from given_raw_runs join changed using (run_id)"
         )
-    given = THINNED if table == "raw_system_samples" else f"given_{table}"
+    given = _thinned(table, THINNED[table]) if table in THINNED else f"given_{table}"
     return f"insert into {table} (source, {names}) select ?, {names} from {given} {which}"
 
 
-THINNED = f"""(
-with long as (select run_id from given_raw_system_samples group by run_id having count(*) > {MAX_SAMPLES}),
+def _thinned(table: str, most: int) -> str:
+    """Of longer histories every n-th point in the order of time, the first and the last among them."""
+    return f"""(
+with long as (select run_id, key from given_{table} group by run_id, key having count(*) > {most}),
 placed as (
-    select *, row_number() over (partition by run_id, key order by timestamp_ms, step, value) as place,
-        count(*) over (partition by run_id, key) as num
-    from given_raw_system_samples semi join long using (run_id)
+    select *, row_number() over (partition by run_id, key order by timestamp_ms, step, value) - 1 as place,
+        count(*) over (partition by run_id, key) - 1 as last
+    from given_{table} semi join long using (run_id, key)
 )
-select * from given_raw_system_samples anti join long using (run_id)
+select * from given_{table} anti join long using (run_id, key)
 union all
-select * exclude (place, num) from placed where place % ceil(num / {MAX_SAMPLES})::bigint = 0 or place = num
+select * exclude (place, last) from placed where place % ceil(last / {most - 1})::bigint = 0 or place = last
 )"""

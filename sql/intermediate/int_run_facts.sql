@@ -1,5 +1,5 @@
 -- int_run_facts.sql | grain: one row per run | source: staging, int_gpu_usage, int_host_usage | times: UTC
--- Everything known of a run before it is interpreted; params, tags, metrics, gpus and inputs as JSON.
+-- Everything known of a run before it is interpreted; params, tags, metrics, histories, gpus and inputs as JSON.
 with params as (
     select source, run_id, json_group_object(name, value) as params from stg_run_params group by all
 ),
@@ -9,6 +9,21 @@ tags as (
 metrics as (
     select source, run_id, json_group_object(name, {'value': value, 'step': step, 'timestamp_ms': timestamp_ms}) as metrics
     from stg_run_metrics
+    group by all
+),
+histories as (
+    select source, run_id, json_group_object(name, {'steps': steps, 'timestamps_ms': timestamps_ms, 'values': vals}) as histories
+    from (
+        select
+            source,
+            run_id,
+            name,
+            list(step order by step, timestamp_ms, value) as steps,
+            list(timestamp_ms order by step, timestamp_ms, value) as timestamps_ms,
+            list(value order by step, timestamp_ms, value) as vals
+        from stg_metric_points
+        group by all
+    )
     group by all
 ),
 gpus as (
@@ -54,6 +69,7 @@ select
     coalesce(p.params, '{}') as params,
     coalesce(t.tags, '{}') as tags,
     coalesce(m.metrics, '{}') as metrics,
+    coalesce(y.histories, '{}') as histories,
     coalesce(g.gpus, '[]') as gpus,
     coalesce(i.inputs, '[]') as inputs,
     h.num_nodes,
@@ -64,6 +80,7 @@ from stg_runs as r
 left join params as p using (source, run_id)
 left join tags as t using (source, run_id)
 left join metrics as m using (source, run_id)
+left join histories as y using (source, run_id)
 left join gpus as g using (source, run_id)
 left join inputs as i using (source, run_id)
 left join int_host_usage as h using (source, run_id)

@@ -50,6 +50,7 @@ def _runs(batch: RawBatch) -> list[RawRun]:
                 tuple(RawMetric(*row) for row in of("raw_system_samples", head[0])),
                 tuple(RawInput(*row) for row in of("raw_inputs", head[0])),
                 tuple(RawModel(*row) for row in of("raw_models", head[0])),
+                tuple(RawMetric(*row) for row in of("raw_metric_points", head[0])),
             )
         )
         for head in rows["raw_runs"]
@@ -92,6 +93,8 @@ def _fill(client: MlflowClient) -> dict[str, str]:
         metrics=[
             Metric("loss", 2.5, 1_800_000_001_000, 1),
             Metric("loss", 1.5, 1_800_000_002_000, 2),
+            Metric("loss", float("nan"), 1_800_000_003_000, 3),
+            Metric("lm loss validation", 1.0, 1_800_000_002_500, 2),
             Metric("grad_norm", float("nan"), 1_800_000_002_000, 2),
             Metric("perplexity", float("inf"), 1_800_000_002_000, 2),
             *(

@@ -46,6 +46,11 @@ def test_a_server_a_file_and_a_database_give_the_same_warehouse(server: Any, pos
     assert found[0] == found[2]
     assert len(found[0]["raw_runs"]) == 5
     assert [row[3:6] for row in found[0]["raw_models"]] == [("adapter", "peft", 2)]
+    assert [row[2:] for row in found[0]["raw_metric_points"] if row[2] == "loss"] == [
+        ("loss", 1.5, 2, 1_800_000_002_000),
+        ("loss", 2.5, 1, 1_800_000_001_000),
+        ("loss", None, 3, 1_800_000_003_000),
+    ]
 
 
 def test_they_read_the_same_the_second_time(server: Any, postgres: str, read_runs: ReadRuns) -> None:

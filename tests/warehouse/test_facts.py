@@ -310,6 +310,20 @@ def test_facts_hold_values_and_steps_of_metrics(db: Warehouse, make_run: MakeRun
     assert facts.params == {"k": '{"q": "\\""}'}
 
 
+def test_facts_hold_the_histories_of_training_and_when_it_ended(db: Warehouse, make_run: MakeRun) -> None:
+    points = (RawMetric("loss", None, 2, 30), RawMetric("loss", 1.5, 1, 20), RawMetric("eval_runtime", 3.0, 2, 40))
+    run = make_run(1, metric_points=points, metrics=(RawMetric("train_runtime", 9.0, 2, 50),))
+    land(db, "a", [as_batch([run, make_run(2)])])
+    build_views(db)
+    facts, other = read_facts(db, "a", [run.run_id, make_run(2).run_id])
+    assert facts.histories == {
+        "loss": ((1, 2), (20, 30), (1.5, None)),
+        "eval_runtime": ((2,), (40,), (3.0,)),
+        "train_runtime": ((2,), (50,), (9.0,)),
+    }
+    assert other.histories == {}
+
+
 def test_a_run_that_is_silent_for_a_day_has_crashed(db: Warehouse, make_run: MakeRun) -> None:
     last = datetime(2026, 6, 1, 12, tzinfo=UTC)
     point = RawMetric("loss", 1.0, 7, int(last.timestamp() * 1000))

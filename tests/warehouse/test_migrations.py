@@ -58,7 +58,7 @@ def of_an_older_version(path: Path) -> None:
     with connect(path) as db:
         db.execute("alter table ingest_state drop column read_whole_ms")
         db.execute("insert into ingest_state values ('a', '[]', 1)")
-        for table in ("raw_models", "quarantined_runs", "raw_artifacts"):
+        for table in ("raw_models", "quarantined_runs", "raw_artifacts", "drift_decisions", "raw_metric_points"):
             db.execute(f"drop table {table}")
         db.execute("delete from applied_migrations where name >= '0010'")
 
@@ -67,7 +67,7 @@ def test_an_older_warehouse_is_migrated_on_a_copy_and_stays_as_a_backup(tmp_path
     path = tmp_path / "warehouse.duckdb"
     of_an_older_version(path)
     with connect(path) as db:
-        assert db.execute("select * from ingest_state") == [("a", "[]", 1, None)]
+        assert db.execute("select * from ingest_state") == [("a", "[]", 1, 0)]
     backups = sorted(file.name for file in tmp_path.iterdir() if file != path)
     assert backups == ["warehouse.duckdb.before-0010_models_and_quarantine"]
     with duckdb.connect(str(tmp_path / backups[0]), read_only=True) as old:
