@@ -44,14 +44,15 @@ class Events(NamedTuple):
         )
         return [took for _, took in self.evaluations[first:end]]
 
-    def saves_in(self, piece: Piece) -> bool:
-        every, first = self.checkpoint_every, max(piece.covers.start, 1)
-        if self.also_saved_at is not None and self.also_saved_at in piece.covers:
-            return True
-        return every is not None and (piece.covers.stop - 1) // every > (first - 1) // every
+    def saves_in(self, piece: Piece) -> int:
+        """Checkpoints written in a piece; one that is due at the last step, where one is written anyway, is one."""
+        every, first, last = self.checkpoint_every, max(piece.covers.start, 1), piece.covers.stop - 1
+        saves = 0 if every is None else max(last // every - (first - 1) // every, 0)
+        also = self.also_saved_at
+        return saves + (also is not None and also in piece.covers and (every is None or also % every > 0))
 
     def disturb(self, piece: Piece) -> bool:
-        return self.saves_in(piece) or bool(self.evaluations_in(piece))
+        return self.saves_in(piece) > 0 or bool(self.evaluations_in(piece))
 
 
 class Phases(NamedTuple):
@@ -137,12 +138,14 @@ class _Account:
     def __init__(self, events: Events, pace_s: float, slow_s: float) -> None:
         self._events, self._pace_s, self._slow_s = events, pace_s, slow_s
         self.steady_s = self.evaluation_s = self.checkpoint_s = self.stalled_s = 0.0
+        self._each_save_s: list[float] = []
 
     def add(self, piece: Piece) -> None:
         left_s = self.beside_training(piece)
         is_slow = left_s > (self._slow_s - self._pace_s) * piece.steps
-        if self._events.saves_in(piece):
+        if saves := self._events.saves_in(piece):
             self.checkpoint_s += left_s
+            self._each_save_s.append(left_s / saves)
         elif not is_slow:
             self.steady_s += left_s
         elif self._events.evaluations_in(piece):
@@ -151,12 +154,17 @@ class _Account:
             self.stalled_s += left_s
 
     def closing(self, piece: Piece) -> float:
-        """What is left of the piece after the last point, which ends with the loop: time of winding up."""
+        """What is left of the piece after the last point, which ends with the loop: time of winding up.
+
+        A checkpoint in it took what those before took in the median; without any, all that is left.
+        """
         left_s = self.beside_training(piece)
-        if not self._events.saves_in(piece):
-            return left_s
-        self.checkpoint_s += left_s
-        return 0.0
+        saves = self._events.saves_in(piece)
+        saving_s = (
+            min(left_s, saves * median(self._each_save_s)) if saves and self._each_save_s else left_s * (saves > 0)
+        )
+        self.checkpoint_s += saving_s
+        return left_s - saving_s
 
     def beside_training(self, piece: Piece) -> float:
         """Counts the steps of a piece at the steady pace, then its evaluations; what is left of it."""

@@ -97,6 +97,15 @@ def test_the_loop_ends_after_the_last_point_with_its_last_checkpoint() -> None:
     assert (found.steady_s, found.checkpoint_s, found.tail_s) == pytest.approx((46.0, 4.0, 0.0))
 
 
+def test_the_last_checkpoint_took_what_those_before_took_and_the_rest_is_winding_up() -> None:
+    durations = [2.0] * 20
+    durations[10] += 1.5
+    found = phases_of(
+        history_of(durations), Events(checkpoint_every=10, also_saved_at=20), tail_s=1.5 + 4.0, loop_end=20
+    )
+    assert (found.checkpoint_s, found.tail_s) == pytest.approx((3.0, 4.0))
+
+
 def test_a_resumed_run_did_not_do_the_steps_before() -> None:
     history = history_of([2.0] * 30)
     late = MetricHistory(history.steps[20:], history.timestamps_ms[20:], history.values[20:])

@@ -51,9 +51,11 @@ def left_out(comparison: Comparison) -> tuple[Prediction, ...]:
 def test_a_run_is_predicted_well_from_the_others(left_out: tuple[Prediction, ...]) -> None:
     found = {one.resource: one for one in score(left_out)}
     assert found["duration_s"].prior_median_ape > 0.25
-    assert found["duration_s"].median_ape < 0.15
-    assert found["tokens_per_s_per_accelerator"].median_ape <= 0.13
-    assert found["start_up_s"].median_ape < 0.05
+    assert found["duration_s"].median_ape <= 0.08
+    assert found["duration_s"].p90_ape <= 0.25
+    assert found["tokens_per_s_per_accelerator"].median_ape <= 0.08
+    assert found["tokens_per_s_per_accelerator"].p90_ape <= 0.25
+    assert found["start_up_s"].median_ape < 0.12
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
