@@ -9,13 +9,16 @@ value and weight come from the normal distribution beyond the bound (Tobin 1958;
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from planner.calibration.robust import Floats, Ints
 
 PRIOR_DEGREES = 2.0
-"""Weight of the variances assumed before data."""
+"""Weight of the variances of effects assumed before data."""
+WITHIN_DEGREES = 4.0
+"""The same of spots and of noise."""
 MIN_VARIANCE = 1e-5
 MAX_SPOTS_FOR_VARIANCES = 4000
 MAX_ROUNDS, MAX_ROUNDS_LARGE, LARGE = 30, 10, 500
@@ -32,8 +35,6 @@ class Column:
     codes: Ints
     values: Floats
     prior_log_sd: float
-    is_fixed: bool = False
-    """Whether the SD is not learnt."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,13 @@ class Spots:
         )
 
 
+class Assumed(NamedTuple):
+    """Variances within a cell before data."""
+
+    spot_variance: float
+    noise_variance: float
+
+
 @dataclass(frozen=True)
 class Crossed:
     """What is known of every effect."""
@@ -83,36 +91,34 @@ class Crossed:
         return _expected(index, value, dense, self.effects, self.covariance)
 
 
-def solve(columns: Sequence[Column], spots: Spots, *, noise_log_sd: float, start: "Crossed | None" = None) -> Crossed:
-    """Effects and variances; ``noise_log_sd`` is assumed of a spot and of noise before data.
+def solve(columns: Sequence[Column], spots: Spots, *, assumed: Assumed, start: "Crossed | None" = None) -> Crossed:
+    """Effects and variances; ``assumed`` are those of spots and noise before data.
 
     ``start`` has variances to begin with: those of a solution that cannot be far.
     """
     state = (
         np.array([column.prior_log_sd**2 for column in columns]) if start is None else start.variances,
-        noise_log_sd**2 if start is None else start.spot_variance,
-        noise_log_sd**2 if start is None else start.noise_variance,
+        assumed.spot_variance if start is None else start.spot_variance,
+        assumed.noise_variance if start is None else start.noise_variance,
     )
     num_real = spots.mean.size - spots.bounds.size
     if num_real <= MAX_SPOTS_FOR_VARIANCES:
-        return _iterate(columns, spots, state, noise_log_sd)
+        return _iterate(columns, spots, state, assumed)
     chosen = np.linspace(0, num_real - 1, MAX_SPOTS_FOR_VARIANCES).astype(np.int64)
-    some = _iterate([_of(column, chosen) for column in columns], spots.subset(chosen), state, noise_log_sd)
+    some = _iterate([_of(column, chosen) for column in columns], spots.subset(chosen), state, assumed)
     state = (some.variances, some.spot_variance, some.noise_variance)
-    return _iterate(columns, spots, state, noise_log_sd, rounds=2)
+    return _iterate(columns, spots, state, assumed, rounds=2)
 
 
 def _of(column: Column, chosen: Ints) -> Column:
-    return Column(
-        column.kind, column.names, column.codes[chosen], column.values[chosen], column.prior_log_sd, column.is_fixed
-    )
+    return Column(column.kind, column.names, column.codes[chosen], column.values[chosen], column.prior_log_sd)
 
 
 def _iterate(
     columns: Sequence[Column],
     spots: Spots,
     state: tuple[Floats, float, float],
-    noise_log_sd: float,
+    assumed: Assumed,
     rounds: int | None = None,
 ) -> Crossed:
     variances, spot_variance, noise_variance = state
@@ -121,7 +127,6 @@ def _iterate(
     index, value = _layout(columns, offsets)
     dense = _dense(index, value, size)
     owner = np.repeat(np.arange(len(columns)), [len(column.names) for column in columns])
-    free = np.array([not column.is_fixed for column in columns])
     prior = np.array([column.prior_log_sd**2 for column in columns])
     counts = np.bincount(owner, minlength=len(columns))
     num_real = spots.mean.size - spots.bounds.size
@@ -147,18 +152,18 @@ def _iterate(
         square = (spots.mean[real] - mean) ** 2 + variance
         second = np.bincount(owner, weights=effects**2, minlength=len(columns))
         known = counts - np.bincount(owner, weights=np.diag(covariance), minlength=len(columns)) / variances
-        updated: Floats = np.where(free, (PRIOR_DEGREES * prior + second) / (PRIOR_DEGREES + known), variances)
+        updated: Floats = (PRIOR_DEGREES * prior + second) / (PRIOR_DEGREES + known)
         own, shared = spots.scale[real] * spot_variance, spots.scale[real] * noise_variance / spots.weight[real]
         both = own + shared
         of_noise = (shared / both) ** 2 * square + own * shared / both
-        assumed = PRIOR_DEGREES * noise_log_sd**2
         deviation = own / both * (spots.mean[real] - mean)
         left = own * shared / both + (own / both) ** 2 * variance
         spot_known = num_real - float(np.sum(left / own))
-        next_spot = (assumed + float(np.sum(deviation**2 / spots.scale[real]))) / (PRIOR_DEGREES + spot_known)
+        seen = float(np.sum(deviation**2 / spots.scale[real]))
+        next_spot = (WITHIN_DEGREES * assumed.spot_variance + seen) / (WITHIN_DEGREES + spot_known)
         inside = float(np.sum((spots.squares[real] + spots.weight[real] * of_noise) / spots.scale[real]))
         degrees = float(np.sum(spots.degrees[real])) + num_real
-        next_noise = (assumed + inside) / (PRIOR_DEGREES + degrees)
+        next_noise = (WITHIN_DEGREES * assumed.noise_variance + inside) / (WITHIN_DEGREES + degrees)
         before = np.array([*variances, spot_variance, noise_variance])
         variances = np.maximum(updated, MIN_VARIANCE)
         spot_variance, noise_variance = max(next_spot, MIN_VARIANCE), max(next_noise, MIN_VARIANCE)

@@ -10,7 +10,7 @@ from planner.calibration.crossed import Column, Spots
 from planner.calibration.observed import Observed
 from planner.calibration.resolve import SHARED, acting
 from planner.calibration.robust import Floats, Ints
-from planner.calibration.shrinkage import EFFECT_SHARE, Tree, without_outliers
+from planner.calibration.shrinkage import Tree, without_outliers
 from planner.calibration.table import nest
 from planner.calibration.traits import Traits
 from planner.units import DAY_S
@@ -20,10 +20,14 @@ HALF_LIFE_S = 365 * DAY_S
 MIN_WEIGHT = 0.1
 MAX_LEVELS = 400
 """Labels of one kind with an effect of their own: those with the most runs."""
+SHARED_SHARE, LABEL_SHARE = 0.5, 0.45
+"""SD assumed of what all runs share, and of the effect of a label, as shares of the spread that the physics gives."""
 JOINT_SHARE = 0.15
 """SD assumed of effects of labels together as a share of that of one label."""
 TERM_SHARE = 0.15
 """The same of a term."""
+MIN_LOG_SD = 0.02
+"""Even a figure that the physics calls exact may be so far off."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Design:
     """Nested groups of the runs."""
     columns: tuple[Column, ...]
     spots: Spots
+    physics_log_sd: float
+    """Spread that the physics gives these runs: how far it is off before any of them was seen."""
 
 
 def design(rows: Sequence[Observed], prior_log_sd: float) -> Design:
@@ -62,6 +68,8 @@ def design(rows: Sequence[Observed], prior_log_sd: float) -> Design:
     runs = [row for row in ordered if not row.is_bound]
     bounds = [row for row in ordered if row.is_bound]
     raw = np.array([row.log_ratio for row in runs])
+    stated = np.median([row.estimate_log_sd for row in runs])
+    physics_log_sd = float(np.clip(stated, MIN_LOG_SD, prior_log_sd))
     names, tree = nest([row.traits.groups for row in runs])
     counts = [np.bincount(code, minlength=parent.size) for code, parent in zip(tree.codes, tree.parents, strict=True)]
     value = without_outliers(raw, tree, counts, prior_log_sd)
@@ -102,8 +110,9 @@ def design(rows: Sequence[Observed], prior_log_sd: float) -> Design:
         newest_s=newest_s,
         names=names,
         tree=tree,
-        columns=_columns(members, np.append(num_runs, one).astype(np.int64), prior_log_sd),
+        columns=_columns(members, np.append(num_runs, one).astype(np.int64), physics_log_sd),
         spots=spots,
+        physics_log_sd=physics_log_sd,
     )
 
 
@@ -124,7 +133,7 @@ def _key(row: Observed) -> tuple[object, ...]:
     return traits.groups, traits.effects, traits.position, traits.flags
 
 
-def _columns(members: Sequence[Observed], num_runs: Ints, prior_log_sd: float) -> tuple[Column, ...]:
+def _columns(members: Sequence[Observed], num_runs: Ints, physics_log_sd: float) -> tuple[Column, ...]:
     by_kind: dict[str, list[tuple[int, str, float]]] = {}
     for number, row in enumerate(members):
         for kind, name, value in acting(row.traits, row.terms):
@@ -139,11 +148,10 @@ def _columns(members: Sequence[Observed], num_runs: Ints, prior_log_sd: float) -
         codes, values = np.full(len(members), -1), np.zeros(len(members))
         for number, name, value in rows:
             codes[number], values[number] = place.get(name, -1), value
-        is_shared = kind == SHARED
-        share = 1.0 if is_shared else EFFECT_SHARE
+        share = SHARED_SHARE if kind == SHARED else LABEL_SHARE
         if kind.startswith("term"):
             share *= TERM_SHARE
         elif "," in kind:
             share *= JOINT_SHARE
-        found.append(Column(kind, tuple(place), codes, values, share * prior_log_sd, is_fixed=is_shared))
+        found.append(Column(kind, tuple(place), codes, values, share * physics_log_sd))
     return tuple(found)

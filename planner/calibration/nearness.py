@@ -7,7 +7,7 @@ import numpy as np
 
 from planner.calibration.crossed import Crossed
 from planner.calibration.design import Design
-from planner.calibration.resolve import MAX_NEAR
+from planner.calibration.resolve import FLAG_STEPS, MAX_NEAR
 from planner.calibration.robust import Floats, Ints
 
 MAX_SPOTS_PER_CELL = 24
@@ -15,7 +15,7 @@ MAX_SPOTS_PER_CELL = 24
 SHARES = (0.3, 0.6, 0.85, 0.95)
 """Shares of the variance within a cell that may be a spot's own rather than noise."""
 REACHES = (0.3, 1.0, 3.0, 9.0)
-DEFAULT_REACH = 1.0
+DEFAULT_REACH = 3.0
 MAX_SCORED_FOR_CHOICE = 1500
 MIN_GAIN = 2.0
 """Gain in log likelihood that a choice other than the default must bring."""
@@ -78,7 +78,8 @@ def neighbours(design: Design) -> Neighbours:
 
 def _apart(design: Design, one: Ints, other: Ints) -> Floats:
     square = ((design.positions[one][..., :, None, :] - design.positions[other][..., None, :, :]) ** 2).sum(axis=-1)
-    square += (design.flags[one][..., :, None, :] != design.flags[other][..., None, :, :]).sum(axis=-1)
+    differ = design.flags[one][..., :, None, :] != design.flags[other][..., None, :, :]
+    square += FLAG_STEPS**2 * differ.sum(axis=-1)
     return np.asarray(np.sqrt(square))
 
 

@@ -12,6 +12,8 @@ MAX_NEAR = 8
 """So many of the nearest spots speak."""
 SAME = 0.999
 """Likeness of spots that are alike in everything."""
+FLAG_STEPS = 3.0
+"""A switch that differs makes runs as unlike as so many doublings of one size."""
 SHARED = "all runs"
 NEAR = "near runs"
 
@@ -98,13 +100,13 @@ def nearest(spots: Sequence[NearSpot], traits: Traits, reach: float) -> list[tup
 def likeness(
     position: Sequence[float], flags: Sequence[str], other: Sequence[float], others: Sequence[str], reach: float
 ) -> float:
-    """exp(-distance / reach); a flag that differs is one step away.
+    """exp(-distance / reach) in doublings; a flag that differs is ``FLAG_STEPS`` away.
 
-    >>> round(likeness((1.0,), ("a",), (1.0,), ("b",), 1.0), 3)
+    >>> round(likeness((1.0,), ("a",), (1.0,), ("b",), FLAG_STEPS), 3)
     0.368
     """
     square = sum((a - b) ** 2 for a, b in zip(position, other, strict=False))
-    square += sum(a != b for a, b in zip(flags, others, strict=False))
+    square += FLAG_STEPS**2 * sum(a != b for a, b in zip(flags, others, strict=False))
     return math.exp(-math.sqrt(square) / reach)
 
 

@@ -19,7 +19,7 @@ class Traits(Frozen):
     position: tuple[float, ...] = ()
     """Logs to base two of the sizes that a configuration is near or far in."""
     flags: tuple[str, ...] = ()
-    """Switches: each that differs is a step away."""
+    """Switches: each that differs is some steps away."""
 
     @property
     def effects(self) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ from planner.domain.calibration import Calibration, GroupCalibration
 from planner.domain.estimate import Z_P90, Correction, Estimate, Quantiles, Resource
 from planner.domain.run_config import RunConfig
 from planner.estimator.estimate_run import estimate_run
+from planner.estimator.wall_time import WORK_ROWS
 
 GROUPS = ("all", "accelerator=a100", "accelerator=a100, method=lora")
 PEAKS: tuple[Resource, ...] = ("peak_allocated_bytes", "peak_reserved_bytes", "peak_device_bytes")
@@ -96,7 +97,8 @@ def test_the_finest_group_with_runs_decides_and_is_recorded(estimate: Estimate) 
 def test_duration_and_cost_follow_from_speed_and_start_up(estimate: Estimate) -> None:
     changed = apply(calibration(learnt("tokens_per_s_per_accelerator", 0.5), learnt("start_up_s", 3)), estimate, GROUPS)
     old = estimate.duration_breakdown_s
-    expected = 3 * old["start_up"] + 2 * old["training"] + old["checkpoints"]
+    works = sum(old.get(row, 0.0) for row in WORK_ROWS)
+    expected = 3 * old["start_up"] + 2 * works + old["checkpoints"]
     assert changed.duration_s.p50 == pytest.approx(expected)
     assert sum(changed.duration_breakdown_s.values()) == pytest.approx(expected)
     assert changed.cost_breakdown_usd["compute"] == pytest.approx(2.0 * expected / 3600)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from planner.calibration.crossed import Column, Spots, solve
+from planner.calibration.crossed import Assumed, Column, Spots, solve
 
 
 def data(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -16,12 +16,12 @@ def solved(one: np.ndarray, other: np.ndarray, y: np.ndarray, bounds: np.ndarray
     limits = np.zeros(0) if bounds is None else bounds
     count = y.size + limits.size
     columns = [
-        Column("all", ("all",), np.zeros(count, dtype=np.int64), np.ones(count), 10.0, is_fixed=True),
+        Column("all", ("all",), np.zeros(count, dtype=np.int64), np.ones(count), 10.0),
         Column("one", tuple("abcdefghijkl"), np.append(one, np.zeros(limits.size, int)), np.ones(count), 0.3),
         Column("other", tuple("ABCDEFGHI"), np.append(other, np.zeros(limits.size, int)), np.ones(count), 0.3),
     ]
     spots = Spots(np.append(y, limits * 0), np.ones(count), np.zeros(count), np.zeros(count), np.ones(count), limits)
-    found = solve(columns, spots, noise_log_sd=0.1)
+    found = solve(columns, spots, assumed=Assumed(0.01, 0.01))
     effects = found.effects
     return np.asarray(effects[0] + effects[1:13, None] + effects[None, 13:])
 
