@@ -49,7 +49,7 @@ def largest(values: Iterable[Number]) -> Number:
 
 
 def where(condition: bool, met: Value, otherwise: Value) -> Value:
-    """``met`` where the condition holds, else ``otherwise``; value by value of dicts and tuples (absent: 0)."""
+    """``met`` where the condition holds, else ``otherwise``; value by value of dicts and named tuples (absent: 0)."""
     holds: Any = condition
     if holds is True:
         return met

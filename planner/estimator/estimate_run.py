@@ -15,7 +15,7 @@ from planner.estimator.network import inter_node_bytes_per_s, network_rows
 from planner.estimator.padding import real_tokens_ratio
 from planner.estimator.physics import Physics, run_physics
 from planner.estimator.quantile_mixture import Triple, mix
-from planner.estimator.storage import base_model_bytes, dataset_bytes, months_kept, storage_rows
+from planner.estimator.storage import base_model_bytes, dataset_bytes, storage_rows, stored_byte_months
 from planner.estimator.unknowns import describe, expand
 from planner.estimator.workload import known
 from planner.units import format_duration
@@ -60,9 +60,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         prices,
         on,
         accelerator_hours=durations.scale(cluster.count / 3600.0),
-        stored_byte_months=sum(
-            size_bytes * months_kept(config.operations.retention, content) for content, size_bytes in stored.items()
-        ),
+        stored_byte_months=stored_byte_months(config, stored),
         uploaded_bytes=shown.checkpoint_bytes,
     )
     draw = run_power(cluster)

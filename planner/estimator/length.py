@@ -14,14 +14,14 @@ def steps_and_tokens(config: RunConfig, *, tokens_per_step: float, fed_tokens: f
     if config.max_steps is not None:
         return config.max_steps, config.max_steps * tokens_per_step
     if config.train_tokens is not None:
-        return larger(1, ceil(config.train_tokens / tokens_per_step)), float(config.train_tokens)
+        return larger(1, ceil(config.train_tokens / tokens_per_step)), 1.0 * config.train_tokens
     dataset = config.dataset
     if config.epochs is not None and dataset is not None and (dataset.tokens or dataset.rows):
         if dataset.tokens and config.batching in ("packed", "padding_free"):
             tokens = config.epochs * dataset.tokens
         elif dataset.rows:
             each = fed_tokens
-            if config.batching == "packed" and config.mean_tokens_per_sample:
+            if config.batching == "packed" and config.mean_tokens_per_sample is not None:
                 each = smaller(config.mean_tokens_per_sample, fed_tokens)
             tokens = config.epochs * dataset.rows * each
         else:

@@ -72,7 +72,7 @@ def run_physics(config: RunConfig) -> Physics:
         tokens=train_tokens,
         seq_len=run.fed_tokens,
         matmul_params=matmul_params(run),
-        adapter_params=float(run.model.num_layers * run.adapter.active_params_per_layer),
+        adapter_params=1.0 * run.model.num_layers * run.adapter.active_params_per_layer,
         trains_base=run.trains_base,
         q_dim=run.model.q_dim,
         num_layers=run.model.num_layers,

@@ -45,6 +45,30 @@ def mix(weights: Sequence[float], triples: Sequence[Triple]) -> Quantiles:
     return Quantiles(p10=low, p50=min(max(middle, low), high), p90=high)
 
 
+def mix_columns(weights: Sequence[float], triples: Sequence[Triple]) -> Triple:
+    """``mix`` of arrays of percentiles, element by element."""
+    if len(triples) == 1:
+        return triples[0]
+    import numpy as np
+
+    values = np.concatenate([np.stack(triple) for triple in triples])
+    order = np.argsort(values, axis=0, kind="stable")
+    ascending = np.take_along_axis(values, order, axis=0)
+    shares = np.array([weight * share for weight in weights for share in POINT_WEIGHTS])
+    reached = np.cumsum(shares[order], axis=0)
+    reached[-1] = 1.0
+    low, high = (
+        np.take_along_axis(ascending, np.argmax(reached >= share - ROUNDING, axis=0)[None], axis=0)[0]
+        for share in (0.1, 0.9)
+    )
+    middles = np.stack([triple[1] for triple in triples])
+    each = np.array(weights)[:, None]
+    can_be_zero = middles.min(axis=0) <= 0
+    geometric = np.exp((each * np.log(np.where(can_be_zero, 1.0, middles))).sum(axis=0))
+    middle = np.where(can_be_zero, (each * middles).sum(axis=0), geometric)
+    return low, np.minimum(np.maximum(middle, low), high), high
+
+
 def _at(points: Sequence[tuple[float, float]], share: float) -> float:
     reached = 0.0
     for value, weight in points:

@@ -1,5 +1,7 @@
 """Bytes that a run leaves on disks."""
 
+from collections.abc import Mapping
+
 from planner.domain.operations import Retention
 from planner.domain.run_config import RunConfig
 from planner.estimator.workload import Workload
@@ -63,3 +65,8 @@ def storage_rows(config: RunConfig, run: Workload, *, steps: int, train_tokens: 
         "checkpoints": kept * checkpoint_bytes(config, run),
         "logs": LOG_BYTES + LOG_BYTES_PER_STEP * steps,
     }
+
+
+def stored_byte_months(config: RunConfig, rows: Mapping[str, float]) -> float:
+    """Rows of ``storage_rows`` times the months that each is kept."""
+    return sum(size_bytes * months_kept(config.operations.retention, content) for content, size_bytes in rows.items())

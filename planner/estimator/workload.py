@@ -153,7 +153,7 @@ class Workload(NamedTuple):
         """Tokens of the longest sample: the higher the cap, the further below it (measured: ms-swift, peft)."""
         if self.has_equal_lengths or self.longest_is_known:
             return self.cap_tokens
-        mean = self.mean_tokens or 0.0
+        mean = 0.0 if self.mean_tokens is None else self.mean_tokens
         scale = larger(self.constants.longest_scale_tokens, LONGEST_TIMES_MEAN * mean)
         return larger(scale * -expm1(-self.cap_tokens / scale), smaller(mean, self.cap_tokens))
 

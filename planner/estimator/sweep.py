@@ -1,0 +1,205 @@
+"""Many configurations at once: the formulas of one run, on arrays of sizes instead of numbers.
+
+Equal to ``estimate_run`` on each configuration. What decides *which* formula holds (method, optimizer, kernels,
+sharding, accelerator) is one value a call; ``sweep`` goes through their combinations.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from planner.domain.price_book import PriceBook
+from planner.domain.run_config import RunConfig
+from planner.domain.run_consistency import layout_conflicts
+from planner.errors import ConfigError
+from planner.estimator.sweep_figures import figures_of
+from planner.estimator.workload import known
+
+Column = NDArray[np.float64]
+
+COLUMNS = (
+    "micro_batch_size",
+    "gradient_accumulation_steps",
+    "seq_len",
+    "mean_tokens_per_sample",
+    "max_tokens_per_sample",
+    "max_steps",
+    "train_tokens",
+    "lora.rank",
+    "parallelism.tp",
+    "parallelism.pp",
+    "parallelism.cp",
+    "parallelism.ep",
+    "parallelism.dp_shard",
+    "cluster.count",
+    "cluster.inter_node_bytes_per_s_per_accelerator",
+    "cluster.accelerator.memory_bytes",
+    "cluster.accelerator.memory_bandwidth_bytes_per_s",
+    "cluster.accelerator.link_bytes_per_s",
+    "cluster.accelerator.tdp_w",
+)
+"""Sizes that may be arrays; also ``cluster.accelerator.peak_flop_per_s.`` and a dtype."""
+PEAK = "cluster.accelerator.peak_flop_per_s."
+CHUNK = 8192
+"""Configurations whose arrays stay in a core's cache."""
+
+
+class Swept(NamedTuple):
+    """Figures of many runs, an array each; triples are p10, p50, p90. NaN: no price, or sizes that contradict."""
+
+    allocated_bytes: tuple[Column, Column, Column]
+    reserved_bytes: tuple[Column, Column, Column]
+    device_bytes: tuple[Column, Column, Column]
+    host_bytes: tuple[Column, Column, Column]
+    fits_probability: Column
+    tokens_per_s_per_accelerator: tuple[Column, Column, Column]
+    start_up_s: tuple[Column, Column, Column]
+    duration_s: tuple[Column, Column, Column]
+    cost_usd: tuple[Column, Column, Column]
+
+
+WIDTHS = tuple(1 if name == "fits_probability" else 3 for name in Swept._fields)
+ROWS = sum(WIDTHS)
+
+
+def sweep(
+    config: RunConfig,
+    axes: Mapping[str, Sequence[object]],
+    prices: PriceBook | None = None,
+    on: date | None = None,
+) -> Swept:
+    """The estimates of all combinations of the axes' values: arrays with one dimension an axis, in their order.
+
+    ``axes`` go from a field (``parallelism.tp``, ``activation_checkpointing``) to its values; fields that are not
+    among ``COLUMNS`` may have any values that the configuration takes. NaN where the layout is impossible.
+    """
+    sizes = {name: np.asarray(values, dtype=float) for name, values in axes.items() if is_column(name)}
+    structures = {name: values for name, values in axes.items() if name not in sizes}
+    shape = tuple(len(values) for values in sizes.values())
+    grid = {
+        name: column.ravel()
+        for name, column in zip(sizes, np.meshgrid(*sizes.values(), indexing="ij"), strict=True)
+    }  # fmt: skip
+    found = np.full((ROWS, *(len(values) for values in structures.values()), int(np.prod(shape))), np.nan)
+    for place in product(*(range(len(values)) for values in structures.values())):
+        changed = config
+        for name, position in zip(structures, place, strict=True):
+            changed = with_field(changed, name, structures[name][position])
+        possible = np.flatnonzero(is_possible(changed, grid))
+        if possible.size:
+            first = {name: column[possible[0]].item() for name, column in grid.items()}
+            RunConfig.model_validate(dict(with_columns(changed, first)))
+            columns = {name: column[possible] for name, column in grid.items()}
+            inside: tuple[Any, ...] = (slice(None), *place)
+            found[inside][:, possible] = _matrix(changed, columns, len(possible), prices, on)
+    found = found.reshape(ROWS, *found.shape[1:-1], *shape)
+    order = [*structures, *sizes]
+    return _swept(np.transpose(found, (0, *(1 + order.index(name) for name in axes))))
+
+
+def sweep_columns(
+    config: RunConfig,
+    columns: Mapping[str, ArrayLike],
+    prices: PriceBook | None = None,
+    on: date | None = None,
+) -> Swept:
+    """The estimates of the configurations that differ from ``config`` in these columns (names in ``COLUMNS``).
+
+    All columns have one length. ``config`` and columns are taken to be valid: ``is_possible`` tells.
+    """
+    arrays = {name: np.asarray(column, dtype=float) for name, column in columns.items()}
+    for name, column in arrays.items():
+        if not is_column(name):
+            raise ConfigError(f"{name} cannot be a column: one of {', '.join(COLUMNS)}, {PEAK}<dtype>")
+        if not (np.isfinite(column) & (column > 0)).all():
+            raise ConfigError(f"{name}: all values of a column must be numbers above 0")
+    lengths = {len(column) for column in arrays.values()}
+    if len(lengths) != 1:
+        raise ConfigError(f"columns must be of one length, found {sorted(lengths)}")
+    return _swept(_matrix(config, arrays, lengths.pop(), prices, on))
+
+
+def is_column(name: str) -> bool:
+    return name in COLUMNS or name.startswith(PEAK)
+
+
+def is_possible(config: RunConfig, columns: Mapping[str, Column]) -> NDArray[np.bool_]:
+    """Where parallelism, model and cluster agree."""
+    possible = np.ones(len(next(iter(columns.values()))), dtype=bool)
+    for is_broken, _ in layout_conflicts(with_columns(config, columns)):
+        possible &= ~np.asarray(is_broken)
+    return possible
+
+
+def with_columns(config: RunConfig, columns: Mapping[str, Any]) -> RunConfig:
+    """The configuration with arrays in some of its fields; it is not validated."""
+    for name, column in columns.items():
+        config = with_field(config, name, column)
+    return config
+
+
+def with_field(owner: Any, path: str, value: Any) -> Any:
+    """A copy with the field at a dotted path changed."""
+    first, _, rest = path.partition(".")
+    if isinstance(owner, dict):
+        return {**owner, first: value}
+    if rest:
+        inner = known(getattr(owner, first), first, f"{path} is to be varied")
+        value = with_field(inner, rest, value)
+    return owner.model_copy(update={first: value})
+
+
+def _matrix(
+    config: RunConfig, columns: Mapping[str, Column], length: int, prices: PriceBook | None, on: date | None
+) -> NDArray[np.float64]:
+    found = np.empty((ROWS, length))
+    for part in _uniform_parts(config, columns, length):
+        for start in range(0, len(part), CHUNK):
+            chosen = part[start : start + CHUNK]
+            chunk = {name: _or_number(column[chosen]) for name, column in columns.items()}
+            found[:, chosen] = figures_of(with_columns(config, chunk), len(chosen), prices, on)
+    return found
+
+
+def _or_number(column: Column) -> Any:
+    """A column of equal values as one number, which takes the formulas' short cuts."""
+    first = column[0].item()
+    if (column != first).any():
+        return column
+    return int(first) if first.is_integer() else first
+
+
+def _uniform_parts(config: RunConfig, columns: Mapping[str, Column], length: int) -> Iterator[NDArray[np.intp]]:
+    """Places of the configurations that take the same branch wherever a size decides about a dtype or an unknown."""
+    run = with_columns(config, columns)
+    layout = run.parallelism
+    keys: list[NDArray[Any]] = []
+    if layout.zero_stage in (None, 3):
+        keys.append(np.asarray(run.data_parallel) > 1)
+        if layout.dp_shard is not None:
+            keys.append(np.asarray(layout.dp_shard) > 1)
+    if layout.sequence_parallel is None:
+        keys.append(np.asarray(layout.tp) > 1)
+    if "lora.rank" in columns and (run.trainable_params is not None or run.method is None):
+        keys.append(columns["lora.rank"])
+    keys = [np.broadcast_to(key, length) for key in keys if np.ndim(key)]
+    if not keys:
+        yield np.arange(length)
+        return
+    _, group = np.unique(np.stack(keys), axis=1, return_inverse=True)
+    group = group.ravel()
+    for number in range(int(group.max()) + 1):
+        yield np.flatnonzero(group == number)
+
+
+def _swept(matrix: NDArray[np.float64]) -> Swept:
+    start = 0
+    figures: list[Any] = []
+    for width in WIDTHS:
+        figures.append(matrix[start] if width == 1 else tuple(matrix[start : start + width]))
+        start += width
+    return Swept(*figures)
