@@ -17,6 +17,7 @@ from planner.calibration.versions import Promotion, in_use, judge
 from planner.domain import Frozen
 from planner.domain.calibration import Calibration
 from planner.domain.programme import Programme
+from planner.domain.told_estimate import ToldEstimate
 from planner.domain.training_run import TrainingRun
 from planner.estimator.constants import PRIOR
 from planner.gate.decision import GateDecision
@@ -41,9 +42,13 @@ def read_champion(db: Warehouse, as_of: datetime) -> Calibration | None:
 
 @io_task
 def read_told(db: Warehouse) -> list[Told]:
-    """Estimates that the gate gave."""
+    """Estimates that the gate gave, and those that runs logged about themselves."""
     decisions = read(db, "gate_decisions", GateDecision)
-    return [Told("gate", decision.decided_at, decision.estimate) for decision in decisions]
+    runs = read(db, "training_runs", TrainingRun, "told is not null")
+    return [
+        *(Told("gate", ToldEstimate.of(one.estimate, one.decided_at)) for one in decisions),
+        *(Told("callback", run.told, run.run_id) for run in runs if run.told is not None),
+    ]
 
 
 @io_task

@@ -11,7 +11,8 @@
         ├── StoreError          an MLflow store that is missing, unreadable or of another version
         │   └── StoreUnreachableError   a server that does not answer: it may pass
         ├── BillError           a cloud bill that is no FOCUS export, or in another currency than USD
-        └── WarehouseError      a warehouse that is locked, missing or of another version
+        ├── WarehouseError      a warehouse that is locked, missing or of another version
+        └── MissingExtraError   a library of an extra that is not installed
 
 Catch ``InputError`` to tell a user's mistake from ours. A message names the value, where it came from and what to do.
 A run that does not fit is no error: it is a ``GateDecision``.
@@ -67,4 +68,8 @@ class BillError(InputError):
 
 
 class WarehouseError(InputError):
+    pass
+
+
+class MissingExtraError(InputError):
     pass

@@ -14,6 +14,7 @@ from planner.calibration.robust import Floats
 from planner.domain import Frozen
 from planner.domain.calibration import Calibration
 from planner.domain.estimate import Estimate, Resource
+from planner.domain.told_estimate import ToldEstimate
 
 FOLLOWS: dict[Resource, tuple[Resource, ...]] = {
     "duration_s": ("tokens_per_s_per_accelerator", "start_up_s"),
@@ -169,9 +170,13 @@ def _predict(
         yield from predicted(case, apply(calibration, case.estimate, case.who))
 
 
-def predicted(case: Case, told: Estimate) -> Iterator[Prediction]:
+def predicted(case: Case, told: Estimate | ToldEstimate) -> Iterator[Prediction]:
     """What an estimate said of a past run, beside what was used."""
-    runs_by_resource = {correction.resource: correction.num_runs for correction in told.provenance.corrections}
+    runs_by_resource = (
+        told.num_runs
+        if isinstance(told, ToldEstimate)
+        else {correction.resource: correction.num_runs for correction in told.provenance.corrections}
+    )
     for residual in case.residuals:
         quantiles = told.quantiles(residual.resource)
         if quantiles is None:

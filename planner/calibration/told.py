@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from planner.calibration.backtest import Prediction, predicted
 from planner.calibration.compare import Case
-from planner.domain.estimate import Estimate
+from planner.domain.told_estimate import ToldEstimate
 
 Origin = Literal["gate", "callback", "forecast"]
 WINDOW = timedelta(days=7)
@@ -17,8 +17,9 @@ class Told(NamedTuple):
     """An estimate as it was given."""
 
     origin: Origin
-    at: datetime
-    estimate: Estimate
+    estimate: ToldEstimate
+    run_id: str | None = None
+    """The run it was made for, where that is known; otherwise it is told by configuration and time."""
 
 
 class ToldPrediction(Prediction):
@@ -33,19 +34,26 @@ class ToldPrediction(Prediction):
 def told_predictions(cases: Iterable[Case], given: Sequence[Told]) -> tuple[ToldPrediction, ...]:
     """For each run and origin the last estimate that was given before it started."""
     by_config: dict[str, list[Told]] = {}
+    by_run: dict[str, list[Told]] = {}
     for told in given:
-        by_config.setdefault(told.estimate.config_hash, []).append(told)
+        if told.run_id is None:
+            by_config.setdefault(told.estimate.config_hash, []).append(told)
+        else:
+            by_run.setdefault(told.run_id, []).append(told)
     found: list[ToldPrediction] = []
     for case in cases:
         last: dict[Origin, Told] = {}
-        for told in sorted(by_config.get(case.estimate.config_hash, ()), key=lambda one: one.at):
-            if case.started_at and told.at <= case.started_at <= told.at + WINDOW:
+        for told in sorted(by_config.get(case.estimate.config_hash, ()), key=lambda one: one.estimate.made_at):
+            if case.started_at and told.estimate.made_at <= case.started_at <= told.estimate.made_at + WINDOW:
+                last[told.origin] = told
+        for told in by_run.get(case.residuals[0].run_id, ()):
+            if told.estimate.made_at < case.residuals[0].ended_at:
                 last[told.origin] = told
         for told in last.values():
-            provenance = told.estimate.provenance
+            used = told.estimate.calibration_id
             found.extend(
                 ToldPrediction(
-                    **row.model_dump(), origin=told.origin, told_at=told.at, calibration_id=provenance.calibration_id
+                    **row.model_dump(), origin=told.origin, told_at=told.estimate.made_at, calibration_id=used
                 )
                 for row in predicted(case, told.estimate)
             )

@@ -48,7 +48,7 @@ def read_failure(facts: RunFacts, draft: Draft) -> None:
     if facts.status not in ("FAILED", "KILLED"):
         draft.unknown("failure", f"status {facts.status[:20]}: it did not fail")
         return
-    found = next(_written(facts), None) or _by_memory(facts, draft) or _by_status(facts)
+    found = _stated(draft) or next(_written(facts), None) or _by_memory(facts, draft) or _by_status(facts)
     if found is None:
         draft.unknown("failure", "tags, logs among the artifacts, sampled GPU memory at the end")
         return
@@ -62,6 +62,12 @@ def read_failure(facts: RunFacts, draft: Draft) -> None:
             "inferred",
             "out of memory: the run needed more than a device has",
         )
+
+
+def _stated(draft: Draft) -> tuple[Failure, OriginKind, str] | None:
+    """What the run said itself."""
+    cause, origin = draft.get("failure"), draft.origins.get("failure")
+    return None if cause is None or origin is None else (cause, origin.kind, origin.rule)
 
 
 def _written(facts: RunFacts) -> Iterator[tuple[Failure, OriginKind, str]]:

@@ -75,6 +75,8 @@ def interpret(facts: RunFacts, catalog: Catalog, hardware: Sequence[HardwareRule
             "actual": draft.actual(),
             "origins": _origins(draft),
             **{field: draft.get(field) for field in OF_THE_RUN},
+            "told": planner_contract.stated_estimate(facts),
+            "sample_lengths": planner_contract.stated_lengths(facts),
             "problem": problem if known_status else f"status {facts.status[:40]!r} is none of MLflow's",
         }
     )

@@ -7,6 +7,8 @@ from pydantic import Field
 
 from planner.domain import Frozen
 from planner.domain.run_config import RunConfig
+from planner.domain.sample_lengths import SampleLengths
+from planner.domain.told_estimate import ToldEstimate
 
 RunStatus = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 OriginKind = Literal["logged", "artifact", "tag", "user_rule", "inferred", "unknown"]
@@ -97,3 +99,7 @@ class TrainingRun(Frozen):
     """The model that the run makes: registered name, hub name or output folder."""
     resumed_from: str | None = None
     """Checkpoint or run that it goes on from."""
+    told: ToldEstimate | None = None
+    """The estimate that the run logged about itself before it trained."""
+    sample_lengths: SampleLengths | None = None
+    """How long its samples are, where the run counted them."""
