@@ -1,217 +1,231 @@
-"""How often a model is really trained, beside its plan.
+"""How often a model is really trained, beside its plan: learnt like a resource, over all programmes together.
 
 Assumptions:
 
-- An update is a chain of attempts: failed or killed runs, then a finished one. A failed run belongs to the next
-  finished run of the same configuration within a week, else to the next finished run at all within three days; one
-  that belongs to none was given up.
-- Where an update takes several runs, that many finished runs make one update.
-- Observation begins with the planned slot that the first run answers. A slot whose run is still under way is left out.
+- An update is a chain of attempts, see ``planner.dialects.updates``; where an update takes several runs, that many
+  finished chains make one. An update answers the planned slot in which its first attempt starts.
+- Observation begins with the slot that the first run answers. The newest slot counts once half its time has passed
+  and no attempt at it is under way.
 - A run that starts shortly before a slot is early, not a whole period late.
 - Runs still going at ``as_of`` have no outcome yet, whatever became of them later.
+- Data grow with time, whether a slot is used or skipped.
+- Every figure of a programme leans on the others (``planner.calibration.posteriors``). Before any update is seen the
+  priors below hold; all are judgements.
 """
 
+import math
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from itertools import takewhile
-from zoneinfo import ZoneInfo
+from statistics import NormalDist
 
 import numpy as np
-from cronsim import CronSim
-from pydantic import Field
 
+from planner.calibration.posteriors import (
+    Beta,
+    Gamma,
+    Normal,
+    Prior,
+    pooled_means,
+    pooled_probabilities,
+    pooled_rates,
+)
 from planner.calibration.robust import Floats
+from planner.calibration.seen_updates import SeenUpdates
 from planner.domain import Frozen
-from planner.domain.programme import PlannedUpdate
-from planner.domain.training_run import TrainingRun
-from planner.units import DAY_S, HOUR_S, WEEK_S
+from planner.domain.estimate import Z_P90, Quantiles
+from planner.units import WEEK_S
 
-SAME_CONFIG_WINDOW_S = 7 * DAY_S
-OTHER_CONFIG_WINDOW_S = 3 * DAY_S
-PRIOR_UPDATES = 4.0
-"""Before any slot is seen, plans are kept: as if so many of so many planned updates had happened."""
-PRIOR_FAILURES, PRIOR_SUCCESSES = 0.5, 3.5
-"""One attempt in eight fails before any is seen, with the weight of four attempts."""
-EARLY_SHARE, MAX_EARLY_S = 0.1, HOUR_S
-"""A start is early within this share of the period before its slot, and at most so long before it."""
-MIN_UPDATES_FOR_GROWTH = 4
-MAX_UPDATES_FOR_GROWTH = 200
-
-
-Started = tuple[datetime, TrainingRun]
-
-
-class Gamma(Frozen):
-    """Posterior of a rate: the number of events of a Poisson process in an exposure is counted by it."""
-
-    shape: float = Field(gt=0)
-    rate: float = Field(gt=0)
-
-    @property
-    def mean(self) -> float:
-        return self.shape / self.rate
-
-
-class Beta(Frozen):
-    """Posterior of a probability."""
-
-    alpha: float = Field(gt=0)
-    beta: float = Field(gt=0)
-
-    @property
-    def mean(self) -> float:
-        return self.alpha / (self.alpha + self.beta)
+SKIPPED = Prior(mean=0.1, weight=4)
+"""One planned update in ten is left out."""
+FAILED = Prior(mean=0.125, weight=4)
+"""One attempt in eight does not finish."""
+EXTRA = Prior(mean=0.05, weight=8)
+"""To twenty updates that happen comes one that nobody planned."""
+UPDATES_PER_WEEK = Prior(mean=1.0, weight=0.5)
+SLIP_FLOOR_S = 60.0
+"""Slips are compared by the log of themselves and this minute."""
+SLIP = Normal(mean=math.log(600 + SLIP_FLOOR_S), sd=1.5)
+"""Ten minutes late; a programme's median may be off by a factor of 4.5."""
+SLIP_BETWEEN_SDS = ((0.25, 1.0), (0.5, 1.0), (1.0, 1.0), (2.0, 1.0))
+SLIP_WITHIN_SD = 1.0
+GROWTH_PER_WEEK = Normal(mean=0.0, sd=0.005)
+"""Of the log of the training data's size."""
+GROWTH_BETWEEN_SDS = ((0.005, 8.0), (0.01, 4.0), (0.02, 2.0), (0.04, 1.0), (0.08, 0.5))
+SIZE_NOISE_SD = 0.05
+SLOPE_EFFICIENCY, MAD_EFFICIENCY = 0.95, 0.37
+"""Of Theil-Sen slopes and of the median absolute deviation, for normal noise (Sen 1968; Huber 1981)."""
+NOISE_WEIGHT = 4.0
+"""Weight of a prior spread or distribution, in observations."""
+SLIP_LEVELS = (np.arange(200) + 0.5) / 200
+NORMAL_SCORES = np.array([NormalDist().inv_cdf(level) for level in SLIP_LEVELS.tolist()])
 
 
 class Cadence(Frozen):
-    """What was observed of one update (or of the experiments of a pattern) up to a day."""
+    """What is known of one update (or of the experiments of a pattern) up to a day."""
 
     name: str
-    weeks_observed: float = Field(ge=0)
+    weeks_observed: float
     planned_updates: int | None
     """Slots of the plan in the time observed; None without a plan."""
+    skipped_updates: int | None
+    extra_updates: int | None
+    """Beyond the one that a slot asks for."""
     finished_updates: int
     attempts: int
     """Runs that ended, well or not."""
-    updates_per_planned_ratio: Gamma
-    """Shrunken towards 1; its prior where nothing was planned."""
+    skip_probability: Beta
+    """That nothing is trained for a slot."""
+    extra_updates_ratio: Gamma
+    """Further updates to one that happens."""
     failure_probability: Beta
     """Of one attempt."""
-    slip_s_p50: float | None
-    """Delay of the first attempt behind its planned slot; None where no slot was answered."""
-    slip_s_p90: float | None
-    dataset_growth_ratio_per_update: float | None
-    """Robust growth of the training data, .02 for 2 % more each time; None below four updates of known size."""
+    updates_per_week: Gamma
+    planned_per_week: float | None
+    slip_points_s: tuple[float, ...]
+    """Equally likely delays of the next update's first attempt behind its slot, in ascending order."""
+    num_slips: int
+    growth_log_per_slot: Normal
+    """Of the training data's size, from one slot (without a plan: one update) to the next."""
+    num_sizes: int
+    """Finished updates whose data size is known."""
 
     @property
-    def attempts_per_finished_update(self) -> float:
-        """Expected attempts until one finishes: the mean of 1 / (1 - p) over the posterior."""
-        a, b = self.failure_probability.alpha, self.failure_probability.beta
-        return (a + b - 1) / (b - 1)
+    def updates_per_planned_ratio(self) -> float:
+        """Expected updates to one planned."""
+        return (1 - self.skip_probability.mean) * (1 + self.extra_updates_ratio.mean)
 
     @property
-    def finished_updates_per_week(self) -> float | None:
-        return self.finished_updates / self.weeks_observed if self.weeks_observed > 0 else None
+    def slip_s(self) -> Quantiles:
+        p10, p50, p90 = np.quantile(self.slip_points_s, (0.1, 0.5, 0.9)).tolist()
+        return Quantiles(p10=p10, p50=p50, p90=p90)
+
+    @property
+    def attempts_per_finished_update(self) -> Quantiles:
+        """Attempts until one finishes: 1 / (1 - p) over the posterior of p."""
+        p = self.failure_probability.quantiles
+        return Quantiles(p10=1 / (1 - p.p10), p50=1 / (1 - p.p50), p90=1 / (1 - p.p90))
+
+    @property
+    def dataset_growth_ratio_per_update(self) -> Quantiles:
+        """Growth of the data from one slot to the next, .02 for 2 % more."""
+        log, reach = self.growth_log_per_slot.mean, Z_P90 * self.growth_log_per_slot.sd
+        return Quantiles(p10=math.expm1(log - reach), p50=math.expm1(log), p90=math.expm1(log + reach))
 
 
-def observe_cadence(
-    update: PlannedUpdate | None, name: str, runs: Sequence[TrainingRun], as_of: datetime, zone: ZoneInfo
-) -> Cadence:
-    """How often the update (or whatever is called ``name``) happened, from its own runs that started before ``as_of``.
-
-    ``runs`` are those of its experiments only. Slots are those of the plan in ``zone``; without an ``update`` there
-    are none.
-    """
-    started = sorted(
-        ((run.started_at, run) for run in runs if run.started_at), key=lambda pair: (pair[0], pair[1].run_id)
+def learn_cadences(seen: Sequence[SeenUpdates]) -> tuple[Cadence, ...]:
+    """The cadence of each programme, in the order given; that order changes nothing else."""
+    planned = [one for one in seen if one.planned_updates is not None]
+    of_plan = {one.name: index for index, one in enumerate(planned)}
+    skips = pooled_probabilities(
+        [(one.skipped_updates, one.planned_updates or 0) for one in [*planned, _NOTHING]], SKIPPED
     )
-    seen = [(start, run) for start, run in started if start < as_of]
-    ended = [(start, run) for start, run in seen if _has_ended(run, as_of)]
-    open_starts = [start for start, run in seen if not _has_ended(run, as_of)]
-    finished = [(start, run) for start, run in ended if run.status == "FINISHED"]
-    runs_per_update = update.runs_per_update if update else 1
-    finished_updates = round(len(finished) / runs_per_update)
+    extras = pooled_rates(
+        [(one.extra_updates, (one.planned_updates or 0) - one.skipped_updates) for one in [*planned, _NOTHING]], EXTRA
+    )
+    failures = pooled_probabilities([(one.failed_attempts, one.attempts) for one in seen], FAILED)
+    rates = pooled_rates([(one.finished_updates, one.weeks_observed) for one in seen], UPDATES_PER_WEEK)
+    slips = _slips([*planned, _NOTHING])
+    growths = _growths(seen)
+    found = []
+    for index, one in enumerate(seen):
+        has_plan = one.planned_updates is not None
+        place = of_plan.get(one.name, len(planned))
+        weeks = one.slot_s / WEEK_S if one.slot_s else 1 / rates[index].mean
+        growth = growths[index]
+        found.append(
+            Cadence(
+                name=one.name,
+                weeks_observed=one.weeks_observed,
+                planned_updates=one.planned_updates,
+                skipped_updates=one.skipped_updates if has_plan else None,
+                extra_updates=one.extra_updates if has_plan else None,
+                finished_updates=one.finished_updates,
+                attempts=one.attempts,
+                skip_probability=skips[place],
+                extra_updates_ratio=extras[place],
+                failure_probability=failures[index],
+                updates_per_week=rates[index],
+                planned_per_week=WEEK_S / one.slot_s if one.slot_s else None,
+                slip_points_s=slips[place],
+                num_slips=len(one.slips_s),
+                growth_log_per_slot=Normal(mean=growth.mean * weeks, sd=growth.sd * weeks),
+                num_sizes=len(one.log_sizes),
+            )
+        )
+    return tuple(found)
 
-    slots_s = _slots_s(update, seen[0][0], as_of, zone) if update and seen else np.zeros(0)
-    planned = slots_s.size if update else None
-    if planned and open_starts and _slot_of(open_starts[-1], slots_s) == slots_s.size - 1:
-        planned -= slots_s.size - 1 not in {_slot_of(start, slots_s) for start, _ in finished}
-    slips = _slips_s(_first_attempts(ended), slots_s)
-    growth = _growth([run for _, run in finished], runs_per_update)
-    return Cadence(
-        name=name,
-        weeks_observed=(as_of - seen[0][0]).total_seconds() / WEEK_S if seen else 0.0,
-        planned_updates=planned,
-        finished_updates=finished_updates,
-        attempts=len(ended),
-        updates_per_planned_ratio=Gamma(
-            shape=PRIOR_UPDATES + (finished_updates if planned else 0), rate=PRIOR_UPDATES + (planned or 0)
-        ),
-        failure_probability=Beta(
-            alpha=PRIOR_FAILURES + len(ended) - len(finished), beta=PRIOR_SUCCESSES + len(finished)
-        ),
-        slip_s_p50=float(np.quantile(slips, 0.5)) if slips else None,
-        slip_s_p90=float(np.quantile(slips, 0.9)) if slips else None,
-        dataset_growth_ratio_per_update=growth,
+
+_NOTHING = SeenUpdates(name="")
+"""Stands for a programme without a plan, of whose slots nothing can be seen."""
+
+
+def _slips(seen: Sequence[SeenUpdates]) -> list[tuple[float, ...]]:
+    """The next slip of each programme: one of its own, or with the weight of ``NOISE_WEIGHT`` of them lognormal.
+
+    That is a Dirichlet process (Ferguson 1973) around what all programmes show, so that a habit of being a whole day
+    late is kept as one.
+    """
+    logs = [np.log(np.array(sorted(one.slips_s)) + SLIP_FLOOR_S) for one in seen]
+    squares = [float(np.sum((found - found.mean()) ** 2)) if found.size else 0.0 for found in logs]
+    degrees = [max(found.size - 1, 0) for found in logs]
+    pooled = _pooled_variance(SLIP_WITHIN_SD**2, squares, degrees)
+    within = [_variance(pooled, square, degree) for square, degree in zip(squares, degrees, strict=True)]
+    means = pooled_means(
+        [
+            (float(found.mean()), variance / found.size) if found.size else (0.0, math.inf)
+            for found, variance in zip(logs, within, strict=True)
+        ],
+        SLIP,
+        SLIP_BETWEEN_SDS,
+    )
+    found = []
+    for one, mean, variance in zip(seen, means, within, strict=True):
+        usual = np.exp(mean.mean + math.sqrt(mean.sd**2 + variance) * NORMAL_SCORES) - SLIP_FLOOR_S
+        values = np.concatenate([np.maximum(usual, 0.0), one.slips_s])
+        weights = np.concatenate([np.full(usual.size, NOISE_WEIGHT / usual.size), np.ones(len(one.slips_s))])
+        order = np.argsort(values, kind="stable")
+        upto = np.cumsum(weights[order])
+        places = np.minimum(np.searchsorted(upto, SLIP_LEVELS * upto[-1]), order.size - 1)
+        found.append(tuple(values[order][places].tolist()))
+    return found
+
+
+def _growths(seen: Sequence[SeenUpdates]) -> tuple[Normal, ...]:
+    """Growth of the log of each programme's data a week: Theil-Sen slopes, leaning on each other."""
+    slopes = [_theil_sen(np.array(one.log_sizes).reshape(-1, 2)) for one in seen]
+    squares = [noise * degrees for _, _, noise, degrees in slopes]
+    degrees = [degrees for *_, degrees in slopes]
+    pooled = _pooled_variance(SIZE_NOISE_SD**2, squares, degrees)
+    return pooled_means(
+        [
+            (slope, _variance(pooled, square, degree) / leverage if leverage > 0 else math.inf)
+            for (slope, leverage, _, _), square, degree in zip(slopes, squares, degrees, strict=True)
+        ],
+        GROWTH_PER_WEEK,
+        GROWTH_BETWEEN_SDS,
     )
 
 
-def _has_ended(run: TrainingRun, as_of: datetime) -> bool:
-    is_terminal = run.status in ("FINISHED", "FAILED", "KILLED")
-    return is_terminal and (run.ended_at is None or run.ended_at < as_of)
+def _theil_sen(points: Floats) -> tuple[float, float, float, float]:
+    """Slope, variance of the noise over that of the slope, robust variance of the noise, its degrees of freedom.
 
-
-def _first_attempts(ended: list[Started]) -> list[datetime]:
-    """Start of the first attempt of each chain that finished, in order of time."""
-    hashes = [run.config.config_hash for _, run in ended]
-    firsts = {index: start for index, (start, run) in enumerate(ended) if run.status == "FINISHED"}
-    for index, (start, run) in enumerate(ended):
-        finish = None if run.status == "FINISHED" else _finish_of(index, ended, hashes)
-        if finish is not None:
-            firsts[finish] = min(firsts[finish], start)
-    return sorted(firsts.values())
-
-
-def _finish_of(index: int, ended: list[Started], hashes: list[str]) -> int | None:
-    """Index of the finished run that a failed one led to."""
-    start, other = ended[index][0], None
-    for later in range(index + 1, len(ended)):
-        apart_s = (ended[later][0] - start).total_seconds()
-        if apart_s >= SAME_CONFIG_WINDOW_S:
-            break
-        if ended[later][1].status != "FINISHED":
-            continue
-        if hashes[later] == hashes[index]:
-            return later
-        if other is None and apart_s < OTHER_CONFIG_WINDOW_S:
-            other = later
-    return other
-
-
-def _slots_s(update: PlannedUpdate, first: datetime, as_of: datetime, zone: ZoneInfo) -> Floats:
-    """Slots from the one that the first run answers up to ``as_of``, in seconds since 1970."""
-    just_after = first.astimezone(zone) + timedelta(seconds=1)
-    previous = next(CronSim(update.cadence, just_after, reverse=True))
-    following = takewhile(lambda slot: slot < as_of, CronSim(update.cadence, previous))
-    slots_s = np.array([previous.timestamp(), *(slot.timestamp() for slot in following)])
-    return slots_s[_slot_of(first, slots_s) :]
-
-
-def _slot_of(start: datetime, slots_s: Floats) -> int:
-    """Index of the slot that a start answers: the last one before it, or the next one where it is only early."""
-    start_s = start.timestamp()
-    latest = int(np.searchsorted(slots_s, start_s, side="right")) - 1
-    if 0 <= latest < slots_s.size - 1:
-        ahead_s, period_s = slots_s[latest + 1] - start_s, slots_s[latest + 1] - slots_s[latest]
-        return latest + int(ahead_s <= min(MAX_EARLY_S, EARLY_SHARE * period_s))
-    return max(latest, 0)
-
-
-def _slips_s(first_attempts: list[datetime], slots_s: Floats) -> list[float]:
-    """Delay of the first chain of each slot; 0 for an early one."""
-    slips: dict[int, float] = {}
-    for start in first_attempts if slots_s.size else []:
-        index = _slot_of(start, slots_s)
-        slips.setdefault(index, max(0.0, start.timestamp() - float(slots_s[index])))
-    return list(slips.values())
-
-
-def _growth(finished: list[TrainingRun], runs_per_update: int) -> float | None:
-    """Theil-Sen slope of the log of the data's size per update, as a ratio.
-
-    Size is what most runs tell: tokens or rows of the dataset, else the tokens trained on.
+    All 0 where no two times differ.
     """
-    columns: list[list[float | None]] = [
-        [run.config.dataset.tokens if run.config.dataset else None for run in finished],
-        [run.config.dataset.rows if run.config.dataset else None for run in finished],
-        [run.actual.tokens for run in finished],
-    ]
-    column = max(columns, key=lambda sizes: sum(size is not None and size > 0 for size in sizes))
-    points = [(index // runs_per_update, size) for index, size in enumerate(column) if size is not None and size > 0]
-    x, size = np.array(points[-MAX_UPDATES_FOR_GROWTH:], dtype=np.float64).reshape(-1, 2).T
-    if np.unique(x).size < MIN_UPDATES_FOR_GROWTH:
-        return None
-    first, second = np.triu_indices(x.size, k=1)
-    apart = x[second] > x[first]
-    slopes = (np.log(size[second]) - np.log(size[first]))[apart] / (x[second] - x[first])[apart]
-    return float(np.expm1(np.median(slopes)))
+    weeks, size = points.T
+    first, second = np.triu_indices(weeks.size, k=1)
+    apart = weeks[second] > weeks[first]
+    if not apart.any():
+        return 0.0, 0.0, 0.0, 0.0
+    slope = float(np.median((size[second] - size[first])[apart] / (weeks[second] - weeks[first])[apart]))
+    left = size - slope * weeks
+    noise = (1.4826 * float(np.median(np.abs(left - np.median(left))))) ** 2
+    fitted = max(weeks.size - 2, 0)
+    leverage = SLOPE_EFFICIENCY * float(np.sum((weeks - weeks.mean()) ** 2))
+    return slope, leverage, noise * weeks.size / max(fitted, 1), MAD_EFFICIENCY * fitted
+
+
+def _pooled_variance(prior: float, squares: Sequence[float], degrees: Sequence[float]) -> float:
+    return (NOISE_WEIGHT * prior + math.fsum(squares)) / (NOISE_WEIGHT + math.fsum(degrees))
+
+
+def _variance(pooled: float, square: float, degrees: float) -> float:
+    return (NOISE_WEIGHT * pooled + square) / (NOISE_WEIGHT + degrees)

@@ -41,20 +41,24 @@ def list_versions(config_path: Path, as_json: bool) -> None:
 @config_option
 @json_option
 def show(version: str | None, config_path: Path, as_json: bool) -> None:
-    """What one version (or the one in use) learnt: effects by resource, spreads and scores."""
-    from planner.cli.calibration_job import find_version
-    from planner.report.calibration_tables import effects_table
+    """What one version (or the one in use) learnt: effects by resource, and how often updates happen."""
+    from planner.cli.calibration_job import cadences, find_version
+    from planner.report.calibration_tables import cadence_table, effects_table
     from planner.report.terminal_tables import print_table
 
     calibration = find_version(config_path, version)
+    of_updates = cadences(config_path, calibration.as_of if version else None)
     if as_json:
-        click.echo(calibration.model_dump_json(indent=2))
+        shown = {**calibration.model_dump(mode="json"), "cadences": of_updates}
+        click.echo(json.dumps(shown, indent=2, default=str))
         return
     click.echo(
         f"calibration {calibration.calibration_id} ({calibration.method}, physics {calibration.prior}): "
         f"{calibration.num_runs} runs up to {calibration.fitted_through}, data {calibration.data_fingerprint}"
     )
     print_table(effects_table(calibration))
+    click.echo("\nupdates: planned against done, and what is expected of the next, median (80 % range)")
+    print_table(cadence_table(of_updates))
 
 
 @command.command(name="promote", epilog="\b\nExample:\n  foretune calibration promote 3f2a9c")

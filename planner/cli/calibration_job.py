@@ -12,7 +12,7 @@ from planner.settings import read_settings
 from planner.warehouse.connection import connect, open_snapshot
 from planner.warehouse.registry import ensure_tables, store
 from planner.warehouse.snapshot import publish
-from planner.warehouse.tables import read
+from planner.warehouse.tables import read, read_table
 
 
 def versions(config_path: Path) -> list[dict[str, Any]]:
@@ -38,6 +38,14 @@ def find_version(config_path: Path, version: str | None) -> Calibration:
         if chosen is None:
             raise ConfigError("no calibration is in use yet: run `foretune weekly`")
         return read(db, "calibrations", Calibration, "calibration_id = ?", (chosen,))[0]
+
+
+def cadences(config_path: Path, as_of: datetime | None) -> list[dict[str, Any]]:
+    """How often updates happen as it was learnt last (up to ``as_of``)."""
+    with open_snapshot(read_settings(os.environ, config_path).snapshot_path) as db:
+        newest = "as_of = (select max(as_of) from cadences where as_of <= ?)"
+        rows = read_table(db, "cadences", newest, (as_of or datetime.now(UTC),))
+    return sorted(rows, key=lambda row: (row["planned_updates"] is None, row["programme"]))
 
 
 def decide_version(config_path: Path, version: str | None, action: Literal["promoted", "rolled back"]) -> str:

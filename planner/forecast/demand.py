@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from planner.calibration.cadence import Cadence
+from planner.calibration.posteriors import Normal
 from planner.domain import Frozen
 from planner.domain.estimate import Estimate
 from planner.domain.programme import PlannedUpdate
@@ -25,8 +26,8 @@ class ExpectedUpdate(Frozen):
     cadence: Cadence
     estimate: Estimate
     """Calibrated, of one run on the dataset as it is now: the first slot's dataset."""
-    dataset_growth_ratio_per_update: float = Field(default=0.0, gt=-1)
-    """How much larger each slot's dataset is than that of the slot before."""
+    growth_log_per_slot: Normal = Normal(mean=0.0, sd=0.0)
+    """How much larger each slot's dataset is than that of the slot before: the log of their ratio."""
     length_follows_dataset: bool = True
     """False where steps or tokens are fixed: the dataset then grows and the runs do not."""
     keep_checkpoints_of_last_updates: int | None = Field(default=None, gt=0)
@@ -36,16 +37,16 @@ class ExpectedUpdate(Frozen):
     def of(cls, update: PlannedUpdate, slots: Sequence[datetime], cadence: Cadence, estimate: Estimate) -> Self:
         """A planned update with what history and physics say about it.
 
-        A growth of the dataset in the plan goes before the growth that was seen.
+        A growth of the dataset in the plan goes before the growth that was learnt.
         """
-        seen = cadence.dataset_growth_ratio_per_update
+        stated = update.dataset_growth_ratio_per_update
         return cls(
             name=update.name,
             slots=tuple(slots),
             runs_per_update=update.runs_per_update,
             cadence=cadence,
             estimate=estimate,
-            dataset_growth_ratio_per_update=update.dataset_growth_ratio_per_update or seen or 0.0,
+            growth_log_per_slot=Normal(mean=math.log1p(stated), sd=0.0) if stated else cadence.growth_log_per_slot,
             length_follows_dataset=update.run.max_steps is None and update.run.train_tokens is None,
             keep_checkpoints_of_last_updates=update.keep_checkpoints_of_last_updates,
         )

@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 
-from planner.calibration.cadence import Cadence
 from planner.domain.estimate import Estimate
 from planner.forecast.block import Block
 from planner.forecast.demand import ExpectedUpdate
@@ -26,14 +25,17 @@ BETWEEN_TO_WITHIN_VARIANCE = 7.0
 accelerator, model, framework and dataset of SD .25, .2, .15 and .15, an interaction of .1 and noise of .15."""
 MOST_FAILED_ATTEMPTS = 5
 """Then somebody repairs it, and the next attempt succeeds."""
+NEVER = 1e-6
+"""Extra updates that are expected this seldom are not simulated."""
+MOST_LOG_GROWTH = math.log(1e6)
+"""Bound of a sample's growth over the horizon: beyond it the plan is refused."""
 MOST_BUNDLES = 16
 """An update of more runs is simulated as so many bundles of equal runs."""
 
 
 def num_intervals(update: ExpectedUpdate) -> int:
     """Intervals simulated in each sample: what memory and time grow with."""
-    repeats = max(1, math.ceil(update.cadence.updates_per_planned_ratio.mean))
-    return len(update.slots) * repeats * min(update.runs_per_update, MOST_BUNDLES)
+    return len(update.slots) * (1 + _most_extra(update)) * min(update.runs_per_update, MOST_BUNDLES)
 
 
 def shared_variance_ratio(estimate: Estimate) -> float:
@@ -61,13 +63,15 @@ def simulate_update(update: ExpectedUpdate, block: Block) -> Occupancy:
     """
     estimate, cadence = update.estimate, update.cadence
     shared = block.generator(update.name, "shared")
-    ratio, failure = cadence.updates_per_planned_ratio, cadence.failure_probability
-    updates_per_slot = shared.gamma(ratio.shape, 1 / ratio.rate, block.num_samples)
+    skip, extra, failure = cadence.skip_probability, cadence.extra_updates_ratio, cadence.failure_probability
+    skip_probability = shared.beta(skip.alpha, skip.beta, block.num_samples)
+    extra_ratio = shared.gamma(extra.shape, 1 / extra.rate, block.num_samples)
     failure_probability = shared.beta(failure.alpha, failure.beta, block.num_samples)
-    duration_z, cost_z, storage_z, network_z = shared.standard_normal((4, block.num_samples))
+    duration_z, cost_z, storage_z, network_z, growth_z = shared.standard_normal((5, block.num_samples))
 
-    start_s, happens, age = _starts(update, updates_per_slot, block)
-    growth = ((1 + update.dataset_growth_ratio_per_update) ** age)[:, None]
+    start_s, happens, age = _starts(update, skip_probability, extra_ratio, block)
+    log_growth = update.growth_log_per_slot.mean + update.growth_log_per_slot.sd * growth_z
+    growth = np.exp(np.minimum(age[:, None] * log_growth, MOST_LOG_GROWTH))
     sizes = _bundle_sizes(update.runs_per_update)[:, None, None]
     runs = sizes * happens
     z = _run_scores(update, duration_z, runs.shape, block)
@@ -97,37 +101,34 @@ def simulate_update(update: ExpectedUpdate, block: Block) -> Occupancy:
     )
 
 
-def _starts(update: ExpectedUpdate, updates_per_slot: Floats, block: Block) -> tuple[Floats, Floats, Floats]:
+def _most_extra(update: ExpectedUpdate) -> int:
+    """Extra updates that one slot may have: beyond the mean and four standard deviations none are simulated."""
+    extra = update.cadence.extra_updates_ratio
+    return math.ceil(extra.mean + 4 * math.sqrt(extra.mean + extra.sd**2)) if extra.mean > NEVER else 0
+
+
+def _starts(
+    update: ExpectedUpdate, skip_probability: Floats, extra_ratio: Floats, block: Block
+) -> tuple[Floats, Floats, Floats]:
     """Start times and whether they happen (1 or 0), updates x samples; and the age of each update's dataset in slots.
 
-    A slot has the whole part of ``updates_per_slot`` updates, and one more with the chance that is left; they divide
-    the time to the next slot evenly.
+    A slot that is not skipped has one update and a Poisson number of extra ones; they divide the time to the next slot
+    evenly.
     """
     slots_s = np.array([slot.timestamp() - block.as_of.timestamp() for slot in update.slots])
     gaps_s = np.maximum(np.diff(slots_s, append=block.bounds_s[-1]), 0.0)
     rng = block.generator(update.name, "slots")
-    counts = np.floor(updates_per_slot + rng.random((len(slots_s), block.num_samples)))
-    repeat = np.arange(max(1, int(counts.max(initial=1.0))))[:, None]
+    shape, most = (len(slots_s), block.num_samples), _most_extra(update)
+    is_used = rng.random(shape) >= skip_probability
+    counts = is_used * (1.0 + np.minimum(block.generator(update.name, "extra").poisson(extra_ratio, shape), most))
+    repeat = np.arange(1 + most)[:, None]
     share = repeat / np.maximum(counts, 1.0)[:, None, :]
-    slips_s = _slips_s(update.cadence, block.generator(update.name, "slips").random(counts.shape))
+    points_s = np.array(update.cadence.slip_points_s)
+    slips_s = points_s[block.generator(update.name, "slips").integers(points_s.size, size=shape)]
     start_s = (slots_s[:, None] + slips_s)[:, None, :] + share * gaps_s[:, None, None]
     happens = (repeat < counts[:, None, :]).astype(float)
     flat = (len(slots_s) * len(repeat), block.num_samples)
     return start_s.reshape(flat), happens.reshape(flat), np.repeat(np.arange(len(slots_s)), len(repeat)).astype(float)
-
-
-def _slips_s(cadence: Cadence, chance: Floats) -> Floats:
-    """Delay behind the slot: linear up to its median, then an exponential tail through its 90th percentile.
-
-    None before any was seen: then the plan is taken as kept.
-    """
-    if cadence.slip_s_p50 is None or cadence.slip_s_p90 is None:
-        return np.zeros_like(chance)
-    p50, p90 = cadence.slip_s_p50, cadence.slip_s_p90
-    earliest = min(0.0, p50)
-    early = earliest + (p50 - earliest) * chance / 0.5
-    late = p50 + (p90 - p50) * np.log(0.5 / (1 - np.maximum(chance, 0.5))) / math.log(5)
-    return np.where(chance < 0.5, early, late)
 
 
 def _run_scores(update: ExpectedUpdate, duration_z: Floats, shape: tuple[int, ...], block: Block) -> Floats:

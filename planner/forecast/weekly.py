@@ -196,11 +196,11 @@ def _check(
             f"slots of {largest.runs_per_update:,} runs; check its cadence, or forecast fewer weeks"
         )
     for update in expected:
-        growth = 1 + update.dataset_growth_ratio_per_update
-        if len(update.slots) * math.log(growth) > math.log(MOST_GROWTH):
+        growth = update.growth_log_per_slot.mean
+        if len(update.slots) * growth > math.log(MOST_GROWTH):
             raise InputError(
-                f"{update.name!r}: its dataset would grow {growth:g}-fold {len(update.slots):,} times, beyond "
-                f"{MOST_GROWTH:g}-fold: dataset_growth_ratio_per_update is a ratio per update, .02 for 2 %"
+                f"{update.name!r}: its dataset would grow {math.exp(growth):g}-fold {len(update.slots):,} times, "
+                f"beyond {MOST_GROWTH:g}-fold: dataset_growth_ratio_per_update is a ratio per update, .02 for 2 %"
             )
 
 
@@ -214,8 +214,11 @@ def _say(expected: Sequence[ExpectedUpdate], observed: Sequence[ObservedProgramm
     for update in expected:
         if not update.slots:
             yield f"{update.name}: no slot of its cadence falls into these weeks"
-        if update.cadence.slip_s_p50 is None:
-            yield f"{update.name}: no past update was seen, its plan is taken as kept"
+        if not update.cadence.finished_updates:
+            yield (
+                f"{update.name}: no past update was seen, so skipped updates, delays and failed attempts are those of "
+                "the other programmes, or a broad guess"
+            )
         if update.estimate.cost_usd is None:
             yield f"cost unknown for {update.name}: no price; totals leave it out"
     for programme in observed:

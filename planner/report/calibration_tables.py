@@ -1,7 +1,7 @@
 """Tables of what was learnt: versions, effects, and the way from the physics to a calibrated figure."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rich.table import Table
@@ -10,6 +10,7 @@ from planner.domain.calibration import Calibration
 from planner.domain.estimate import Estimate, Resource
 from planner.report.quantities import format_factor, format_value, label
 from planner.report.terminal_tables import plain
+from planner.units import format_duration
 
 MAX_EFFECTS = 12
 LEAST_FACTOR_LOG = 0.005
@@ -52,6 +53,35 @@ def effects_table(calibration: Calibration) -> Table:
                 f"{effect.num_runs:,}",
             )
     return table
+
+
+def cadence_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """Updates planned against done, and what is expected of the next ones: median (80 % range)."""
+    table = Table(
+        "programme", "planned", "done", "skipped", "extra", "a week, planned", "a week, done", "skipped next",
+        "late by", "attempts an update", "data growth an update",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(
+            plain(str(row["programme"])),
+            *("" if row[name] is None else f"{row[name]:,}" for name in ("planned_updates", "finished_updates")),
+            *("" if row[name] is None else f"{row[name]:,}" for name in ("skipped_updates", "extra_updates")),
+            "" if row["planned_per_week"] is None else f"{row['planned_per_week']:.3g}",
+            _range(row, "updates_per_week", "{:.2g}".format),
+            _range(row, "skip_probability", "{:.0%}".format),
+            _range(row, "slip_s", format_duration),
+            _range(row, "attempts_per_finished", "{:.2f}".format),
+            _range(row, "dataset_growth_ratio", "{:+.1%}".format),
+        )
+    return table
+
+
+def _range(row: Mapping[str, Any], name: str, show: Callable[[float], str]) -> str:
+    p10, p50, p90 = (row[f"{name}_{level}"] for level in ("p10", "p50", "p90"))
+    return "" if p50 is None or p10 is None or p90 is None else f"{show(p50)} ({show(p10)} to {show(p90)})"
 
 
 def explanation_table(physics: Estimate, estimate: Estimate) -> Table:

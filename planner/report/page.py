@@ -182,12 +182,22 @@ class CadenceRow(Frozen):
 
     programme: str
     planned_updates: float | None
+    skipped_updates: int | None = None
+    extra_updates: int | None = None
     finished_updates: int
     attempts: int
     updates_per_planned: float | None
     """What is expected of the next planned update, from the past ones; None where nothing was planned."""
-    attempts_per_finished: float | None
-    """None where nothing was finished."""
+    attempts_per_finished_p10: float | None = None
+    attempts_per_finished_p50: float | None = None
+    attempts_per_finished_p90: float | None = None
+    slip_s_p50: float | None = None
+    """Delay behind the slot; None without a plan."""
+    slip_s_p90: float | None = None
+    dataset_growth_ratio_p10: float | None = None
+    """From one update to the next."""
+    dataset_growth_ratio_p50: float | None = None
+    dataset_growth_ratio_p90: float | None = None
 
 
 class WeeklyPage(Frozen):

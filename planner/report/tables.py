@@ -17,6 +17,7 @@ from planner.report.page import (
     wall_clock,
 )
 from planner.report.quantities import QUANTITIES, format_factor, format_log_factor, format_ratio, format_value, label
+from planner.units import format_duration
 
 MAX_ROWS = 200
 NO_BREAK = "\u00a0"
@@ -158,11 +159,32 @@ def cadence(page: WeeklyPage) -> Table:
             Column("Programme"): lambda row: row.programme,
             number("Updates planned"): lambda row: _count(row.planned_updates),
             number("Updates finished"): lambda row: _count(row.finished_updates),
+            number("Skipped"): lambda row: _count(row.skipped_updates) if row.planned_updates is not None else "",
+            number("Extra"): lambda row: _count(row.extra_updates) if row.planned_updates is not None else "",
             number("Runs attempted"): lambda row: _count(row.attempts),
             number("Done per planned update"): lambda row: _count(row.updates_per_planned),
-            number("Attempts per finished update"): lambda row: _count(row.attempts_per_finished),
+            number("Attempts per finished update"): lambda row: _with_range(
+                _count, row.attempts_per_finished_p50, row.attempts_per_finished_p10, row.attempts_per_finished_p90
+            ),
+            number("Late by, median (nine in ten)"): lambda row: (
+                ""
+                if row.slip_s_p50 is None or row.slip_s_p90 is None
+                else f"{format_duration(row.slip_s_p50)} ({format_duration(row.slip_s_p90)})"
+            ),
+            number("Data growth per update"): lambda row: _with_range(
+                "{:+.1%}".format,
+                row.dataset_growth_ratio_p50,
+                row.dataset_growth_ratio_p10,
+                row.dataset_growth_ratio_p90,
+            ),
         },
     )
+
+
+def _with_range(show: Callable[[float], str], middle: float | None, low: float | None, high: float | None) -> str:
+    if middle is None:
+        return "unknown"
+    return show(middle) if low is None or high is None else f"{show(middle)} ({show(low)} to {show(high)})"
 
 
 def _count(value: float | None) -> str:

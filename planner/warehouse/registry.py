@@ -14,7 +14,7 @@ from planner.domain.calibration import Calibration
 from planner.domain.training_run import TrainingRun
 from planner.drift.decision import DriftDecision
 from planner.drift.report import DriftPoint, DriftStatus
-from planner.forecast.plan import CadenceOfUpdate
+from planner.forecast.cadence_rows import CadenceOfUpdate
 from planner.forecast.weekly import ForecastTotal, ForecastWeek
 from planner.gate.decision import GateDecision
 from planner.warehouse.connection import Warehouse

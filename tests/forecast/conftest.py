@@ -1,11 +1,14 @@
 """Estimates and cadences as simple as a forecast needs them."""
 
+import math
 from collections.abc import Callable
+from statistics import NormalDist
 
 import pytest
 
-from planner.calibration.cadence import Beta, Cadence, Gamma
-from planner.domain.estimate import Correction, Estimate, MemoryEstimate, Moment, Provenance, Quantiles
+from planner.calibration.cadence import Cadence
+from planner.calibration.posteriors import Beta, Gamma, Normal
+from planner.domain.estimate import Z_P90, Correction, Estimate, MemoryEstimate, Moment, Provenance, Quantiles
 
 EstimateMaker = Callable[..., Estimate]
 CadenceMaker = Callable[..., Cadence]
@@ -62,6 +65,12 @@ def make_estimate() -> EstimateMaker:
     return make
 
 
+def slip_points(p50: float, p90: float) -> tuple[float, ...]:
+    """Lognormal delays with these quantiles, or none at all."""
+    spread = math.log(p90 / p50) / Z_P90 if p50 else 0.0
+    return tuple(p50 * math.exp(spread * NormalDist().inv_cdf((k + 0.5) / 200)) for k in range(200))
+
+
 @pytest.fixture(scope="session")
 def make_cadence() -> CadenceMaker:
     """A plan that is kept to the second and never fails, and what a test sets otherwise."""
@@ -72,21 +81,29 @@ def make_cadence() -> CadenceMaker:
         slots_seen: float = CERTAIN,
         failure_probability: float = 0.0,
         attempts_seen: float = CERTAIN,
-        slip_s: tuple[float, float] | None = (0.0, 0.0),
-        growth: float | None = None,
+        slip_s: tuple[float, float] = (0.0, 0.0),
+        growth: float = 0.0,
+        finished_updates: int = 10,
     ) -> Cadence:
         failures = max(failure_probability * attempts_seen, 1e-9)
+        skipped = max(1.0 - happens_ratio, 0.0) * slots_seen
         return Cadence(
             name="x",
             weeks_observed=10.0,
             planned_updates=10,
-            finished_updates=10,
+            skipped_updates=0,
+            extra_updates=0,
+            finished_updates=finished_updates,
             attempts=10,
-            updates_per_planned_ratio=Gamma(shape=max(happens_ratio * slots_seen, 1e-9), rate=slots_seen),
+            skip_probability=Beta(alpha=max(skipped, 1e-9), beta=max(slots_seen - skipped, 1e-9)),
+            extra_updates_ratio=Gamma(shape=max((happens_ratio - 1) * slots_seen, 1e-9), rate=slots_seen),
             failure_probability=Beta(alpha=failures, beta=max(attempts_seen - failures, 1e-9)),
-            slip_s_p50=None if slip_s is None else slip_s[0],
-            slip_s_p90=None if slip_s is None else slip_s[1],
-            dataset_growth_ratio_per_update=growth,
+            updates_per_week=Gamma(shape=10.0, rate=10.0),
+            planned_per_week=1.0,
+            slip_points_s=slip_points(*slip_s),
+            num_slips=10,
+            growth_log_per_slot=Normal(mean=math.log1p(growth), sd=0.0),
+            num_sizes=10,
         )
 
     return make

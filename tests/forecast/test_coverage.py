@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from planner.calibration.cadence import Beta, Cadence, Gamma
+from planner.calibration.cadence import learn_cadences
+from planner.calibration.posteriors import Normal
+from planner.calibration.seen_updates import SeenUpdates
 from planner.domain.estimate import Estimate, Quantiles
 from planner.forecast.demand import ExpectedUpdate
 from planner.forecast.weekly import ForecastTotal, ForecastWeek, forecast_weeks
@@ -49,19 +51,18 @@ def expected_update(
     logs = np.log([h / (1 + GROWTH_PER_WEEK * update.planned_week) for update in past for h in update.hours])
     slots = [update.planned_week for update in updates if origin <= update.planned_week < origin + HORIZON]
     now = 1 + GROWTH_PER_WEEK * (slots[0] if slots else origin)
-    slips_s = [(update.week - update.planned_week) * 604_800.0 for update in past]
-    cadence = Cadence(
+    seen = SeenUpdates(
         name=name,
         weeks_observed=float(origin),
         planned_updates=len(due),
+        skipped_updates=max(len(due) - len(past), 0),
         finished_updates=len(past),
         attempts=len(logs),
-        updates_per_planned_ratio=Gamma(shape=4.0 + len(past), rate=4.0 + len(due)),
-        failure_probability=Beta(alpha=0.5 + len(logs) - len(past), beta=3.5 + len(past)),
-        slip_s_p50=float(np.quantile(slips_s, 0.5)),
-        slip_s_p90=float(np.quantile(slips_s, 0.9)),
-        dataset_growth_ratio_per_update=None,
+        failed_attempts=len(logs) - len(past),
+        slips_s=tuple((update.week - update.planned_week) * 604_800.0 for update in past),
+        slot_s=period * 604_800.0,
     )
+    (cadence,) = learn_cadences([seen])
     hours = float(np.exp(logs.mean())) * now / ACCELERATORS
     duration = Quantiles.lognormal(hours * 3600, OWN_LOG_SD * np.sqrt(1 + 1 / len(logs)))
     return ExpectedUpdate(
@@ -69,7 +70,7 @@ def expected_update(
         slots=tuple(FIRST_MONDAY + timedelta(weeks=week) for week in slots),
         cadence=cadence,
         estimate=make_estimate(duration_s=duration, num_accelerators=ACCELERATORS, own_runs=len(logs)),
-        dataset_growth_ratio_per_update=GROWTH_PER_WEEK * period / now,
+        growth_log_per_slot=Normal(mean=float(np.log1p(GROWTH_PER_WEEK * period / now)), sd=0.0),
     )
 
 

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 from planner.calibration.cadence import Cadence
+from planner.calibration.posteriors import Normal
 from planner.domain.estimate import Estimate, Quantiles
 from planner.forecast.block import Block
 from planner.forecast.demand import ExpectedUpdate
@@ -23,12 +25,15 @@ def block(num_samples: int = 4000, num_weeks: int = 4) -> Block:
 
 @pytest.fixture
 def make_update(make_estimate: Callable[..., Estimate], make_cadence: Callable[..., Cadence]) -> Make:
-    def make(num_slots: int = 1, *, estimate: Any = None, cadence: Any = None, **fields: Any) -> ExpectedUpdate:
+    def make(
+        num_slots: int = 1, *, estimate: Any = None, cadence: Any = None, growth: float = 0.0, **fields: Any
+    ) -> ExpectedUpdate:
         return ExpectedUpdate(
             name=fields.pop("name", "x"),
             slots=tuple(AS_OF + timedelta(weeks=week) for week in range(num_slots)),
             cadence=make_cadence(**(cadence or {})),
             estimate=make_estimate(**(estimate or {})),
+            growth_log_per_slot=Normal(mean=math.log1p(growth), sd=fields.pop("growth_log_sd", 0.0)),
             **fields,
         )
 
@@ -83,8 +88,23 @@ def test_slots_are_skipped_as_often_as_they_were(make_update: Make) -> None:
 def test_a_slot_may_have_several_updates(make_update: Make) -> None:
     simulated = simulate_update(make_update(2, cadence={"happens_ratio": 2.5}), block())
     assert simulated.runs.sum(axis=1).mean() == pytest.approx(5.0, rel=0.02)
-    starts = np.unique(np.round(simulated.start_s[simulated.runs > 0] / DAY_S, 6))
-    assert starts[:5] == pytest.approx([0, 7 / 3, 3.5, 14 / 3, 7])
+    three = simulated.runs[:, : simulated.runs.shape[1] // 2].sum(axis=1) == 3
+    starts_days = simulated.start_s[three, :3] / DAY_S
+    assert starts_days == pytest.approx(np.tile([0, 7 / 3, 14 / 3], (starts_days.shape[0], 1)))
+
+
+def test_how_many_extra_updates_a_slot_has_is_poisson(make_update: Make) -> None:
+    """Against the closed form: mean 1 + 1.5, variance 1.5."""
+    runs = simulate_update(make_update(1, cadence={"happens_ratio": 2.5}), block(40_000)).runs.sum(axis=1)
+    assert runs.mean() == pytest.approx(2.5, rel=0.02)
+    assert runs.var() == pytest.approx(1.5, rel=0.04)
+    assert runs.min() == 1
+
+
+def test_an_unsure_growth_widens_later_runs_more(make_update: Make) -> None:
+    simulated = simulate_update(make_update(4, growth=0.1, growth_log_sd=0.05), block(40_000))
+    spread = np.log(simulated.end_s - simulated.start_s).std(axis=0)
+    assert spread == pytest.approx([0.0, 0.05, 0.1, 0.15], rel=0.03, abs=1e-9)
 
 
 def test_an_unsure_rate_moves_all_slots_together(make_update: Make) -> None:
@@ -109,19 +129,19 @@ def test_slips_have_the_quantiles_that_were_seen(make_update: Make) -> None:
 
 def test_training_grows_with_the_dataset_and_start_up_does_not(make_update: Make) -> None:
     estimate = {"start_up_s": Quantiles.exact(600.0)}
-    simulated = simulate_update(make_update(3, estimate=estimate, dataset_growth_ratio_per_update=0.1), block(2))
+    simulated = simulate_update(make_update(3, estimate=estimate, growth=0.1), block(2))
     lengths = simulated.end_s[0] - simulated.start_s[0]
     assert lengths == pytest.approx([3600, 600 + 3000 * 1.1, 600 + 3000 * 1.21])
 
 
 def test_runs_of_fixed_length_do_not_grow(make_update: Make) -> None:
-    update = make_update(3, dataset_growth_ratio_per_update=-0.2, length_follows_dataset=False)
+    update = make_update(3, growth=-0.2, length_follows_dataset=False)
     simulated = simulate_update(update, block(2))
     assert simulated.end_s[0] - simulated.start_s[0] == pytest.approx([3600] * 3)
 
 
 def test_a_shrinking_dataset_shortens_runs(make_update: Make) -> None:
-    simulated = simulate_update(make_update(3, dataset_growth_ratio_per_update=-0.5), block(2))
+    simulated = simulate_update(make_update(3, growth=-0.5), block(2))
     assert simulated.end_s[0] - simulated.start_s[0] == pytest.approx([3600, 1800, 900])
 
 
@@ -140,7 +160,7 @@ def test_checkpoints_of_old_updates_go_and_versions_of_the_dataset_stay(make_upd
         4,
         estimate={"storage_bytes": Quantiles.exact(120.0), "storage_breakdown_bytes": rows},
         runs_per_update=3,
-        dataset_growth_ratio_per_update=0.5,
+        growth=0.5,
         keep_checkpoints_of_last_updates=2,
     )
     stored = simulate_update(update, block(2)).stored_bytes
@@ -158,7 +178,7 @@ def test_checkpoints_of_old_updates_go_and_versions_of_the_dataset_stay(make_upd
 def test_each_attempt_fetches_again_and_only_the_data_grows(make_update: Make) -> None:
     rows = {"model_staging": 10.0, "dataset_staging": 20.0, "checkpoint_upload": 30.0}
     estimate = {"network_bytes": Quantiles.exact(60.0), "network_breakdown_bytes": rows}
-    calm = simulate_update(make_update(2, estimate=estimate, dataset_growth_ratio_per_update=1.0), block(2))
+    calm = simulate_update(make_update(2, estimate=estimate, growth=1.0), block(2))
     assert calm.network_bytes is not None
     assert calm.network_bytes[0] == pytest.approx([60, 10 + 40 + 30])
     failing = simulate_update(make_update(estimate=estimate, cadence={"failure_probability": 0.2}), block())
@@ -182,7 +202,7 @@ def test_cost_is_as_unsure_as_the_estimate_says_and_its_price_is_shared(make_upd
 
 def test_storage_and_egress_cost_the_same_for_long_and_short_runs(make_update: Make) -> None:
     rows = {"compute": 12.0, "storage": 3.0, "egress": 1.0}
-    update = make_update(2, estimate={"cost_breakdown_usd": rows}, dataset_growth_ratio_per_update=1.0)
+    update = make_update(2, estimate={"cost_breakdown_usd": rows}, growth=1.0)
     simulated = simulate_update(update, block(2))
     assert simulated.cost_usd is not None
     assert simulated.cost_usd[0] == pytest.approx([12 + 4, 24 + 4])

@@ -268,7 +268,7 @@ def make_busy_page() -> WeeklyPage:
                 finished_updates=24,
                 attempts=29,
                 updates_per_planned=0.92,
-                attempts_per_finished=1.21,
+                attempts_per_finished_p50=1.21,
             )
             for name in PROGRAMMES
         ),

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from planner.forecast.plan import CadenceOfUpdate
+from planner.forecast.cadence_rows import CadenceOfUpdate
 from planner.warehouse.connection import Warehouse
 from planner.warehouse.registry import store, store_concluded
 
@@ -10,7 +10,7 @@ MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 def cadence(programme: str, as_of: datetime = MONDAY) -> CadenceOfUpdate:
     return CadenceOfUpdate(
         as_of=as_of, programme=programme, planned_updates=None, finished_updates=1, attempts=1,
-        updates_per_planned=None, attempts_per_finished=None, slip_s_p50=None, slip_s_p90=None,
+        updates_per_planned=None, attempts_per_finished_p50=None, slip_s_p50=None, slip_s_p90=None,
     )  # fmt: skip
 
 
