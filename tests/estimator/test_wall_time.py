@@ -71,7 +71,8 @@ def test_a_narrower_speed_narrows_the_duration(make_config: Any) -> None:
     sure = recombine(
         estimate, start_up_s=estimate.start_up_s, tokens_per_s_per_accelerator=Quantiles.lognormal(speed, 0.02)
     )
-    assert sure.duration_s.log_sd < 0.2 * estimate.duration_s.log_sd
+    assert estimate.duration_s.log_sd > 0.05
+    assert sure.duration_s.log_sd == pytest.approx(0.02, rel=0.1)
 
 
 def test_another_start_up_moves_the_duration_by_its_difference(make_config: Any) -> None:
