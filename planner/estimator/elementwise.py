@@ -70,6 +70,11 @@ def _chosen(holds: Any, met: Any, otherwise: Any) -> Any:
     return np.where(holds, met, otherwise)
 
 
+def is_nothing(value: float) -> bool:
+    """Whether it is one number that is not above 0."""
+    return is_plain(value) and value <= 0
+
+
 def always(condition: bool) -> bool:
     """Whether a condition holds of every element."""
     holds: Any = condition

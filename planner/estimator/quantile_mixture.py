@@ -47,8 +47,6 @@ def mix(weights: Sequence[float], triples: Sequence[Triple]) -> Quantiles:
 
 def mix_columns(weights: Sequence[float], triples: Sequence[Triple]) -> Triple:
     """``mix`` of arrays of percentiles, element by element."""
-    if len(triples) == 1:
-        return triples[0]
     import numpy as np
 
     values = np.concatenate([np.stack(triple) for triple in triples])

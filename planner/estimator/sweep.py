@@ -137,20 +137,29 @@ def is_possible(config: RunConfig, columns: Mapping[str, Column]) -> NDArray[np.
 
 def with_columns(config: RunConfig, columns: Mapping[str, Any]) -> RunConfig:
     """The configuration with arrays in some of its fields; it is not validated."""
-    for name, column in columns.items():
-        config = with_field(config, name, column)
-    return config
+    changed: RunConfig = _updated(config, {tuple(name.split(".")): column for name, column in columns.items()})
+    return changed
 
 
 def with_field(owner: Any, path: str, value: Any) -> Any:
     """A copy with the field at a dotted path changed."""
-    first, _, rest = path.partition(".")
+    return _updated(owner, {tuple(path.split(".")): value})
+
+
+def _updated(owner: Any, values: Mapping[tuple[str, ...], Any]) -> Any:
     if isinstance(owner, dict):
-        return {**owner, first: value}
-    if rest:
-        inner = known(getattr(owner, first), first, f"{path} is to be varied")
-        value = with_field(inner, rest, value)
-    return owner.model_copy(update={first: value})
+        return {**owner, **{path[0]: value for path, value in values.items()}}
+    update: dict[str, Any] = {}
+    inner: dict[str, dict[tuple[str, ...], Any]] = {}
+    for path, value in values.items():
+        if len(path) == 1:
+            update[path[0]] = value
+        else:
+            inner.setdefault(path[0], {})[path[1:]] = value
+    for name, changes in inner.items():
+        whole = known(getattr(owner, name), name, f"{name}.{'.'.join(next(iter(changes)))} is to be varied")
+        update[name] = _updated(whole, changes)
+    return owner.model_copy(update=update)
 
 
 def _matrix(
@@ -161,7 +170,9 @@ def _matrix(
         for start in range(0, len(part), CHUNK):
             chosen = part[start : start + CHUNK]
             chunk = {name: _or_number(column[chosen]) for name, column in columns.items()}
-            found[:, chosen] = figures_of(with_columns(config, chunk), len(chosen), prices, on)
+            rows = figures_of(with_columns(config, chunk), len(chosen), prices, on)
+            for number, row in enumerate(rows):
+                found[number, chosen] = row
     return found
 
 

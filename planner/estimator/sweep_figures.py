@@ -5,11 +5,10 @@ from datetime import date
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from planner.domain.price_book import PriceBook
 from planner.domain.run_config import RunConfig
-from planner.estimator.elementwise import larger
+from planner.estimator.elementwise import larger, smaller
 from planner.estimator.physics import Physics, run_physics
 from planner.estimator.quantile_mixture import Triple, mix_columns
 from planner.estimator.storage import storage_rows, stored_byte_months
@@ -18,7 +17,7 @@ from planner.estimator.unknowns import expand
 from planner.estimator.workload import known
 
 
-def figures_of(config: RunConfig, length: int, prices: PriceBook | None, on: date | None) -> NDArray[np.float64]:
+def figures_of(config: RunConfig, length: int, prices: PriceBook | None, on: date | None) -> tuple[float, ...]:
     """A row each for the figures of ``Swept``, of a configuration with ``length`` sizes in its fields."""
     cluster = known(config.cluster, "cluster", "the accelerator decides what fits and how fast it is")
     alternatives, _ = expand(config)
@@ -26,16 +25,18 @@ def figures_of(config: RunConfig, length: int, prices: PriceBook | None, on: dat
     found = [run_physics(alternative.config) for alternative in alternatives]
 
     def spanned(triples: list[Triple]) -> Triple:
+        if len(triples) == 1:
+            return triples[0]
         return mix_columns(weights, [_broadcast(triple, length) for triple in triples])
 
     allocated = spanned([physics.allocated_bytes for physics in found])
     reserved = _at_least(allocated, spanned([physics.reserved_bytes for physics in found]))
     device = _at_least(reserved, spanned([physics.device_bytes for physics in found]))
-    fits = np.minimum(sum(w * physics.fits_probability for w, physics in zip(weights, found, strict=True)), 1.0)
+    fits = smaller(sum(w * physics.fits_probability for w, physics in zip(weights, found, strict=True)), 1.0)
     duration = spanned([physics.duration_s for physics in found])
     stored, uploaded = _shown(found, allocated[1], length)
     low, middle, high = (seconds * (cluster.count / 3600.0) for seconds in duration)
-    rows = (
+    return (
         *allocated,
         *reserved,
         *device,
@@ -53,7 +54,6 @@ def figures_of(config: RunConfig, length: int, prices: PriceBook | None, on: dat
             uploaded_bytes=uploaded,
         ),
     )
-    return np.stack([np.broadcast_to(row, length) for row in rows])
 
 
 def _broadcast(triple: Triple, length: int) -> Triple:

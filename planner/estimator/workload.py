@@ -26,6 +26,7 @@ from planner.estimator.software import (
     feeds_longest_first,
     keeps_adapter_fp32,
     loads_full_model,
+    repeats_key_heads,
     software_class,
     upcasts_no_logits,
     uses_stock_kbit_preparation,
@@ -129,6 +130,8 @@ class Workload(NamedTuple):
 
     tp: int
     pp: int
+    stage_layers: int
+    """Layers of one pipeline stage."""
     cp: int
     ep: int
     data_parallel: int
@@ -176,11 +179,6 @@ class Workload(NamedTuple):
     def is_offloaded(self) -> bool:
         """Optimizer states lie outside the device."""
         return self.cpu_offload or self.nvme_offload
-
-    @property
-    def stage_layers(self) -> int:
-        """Layers of one pipeline stage."""
-        return -(-self.model.num_layers // self.pp)
 
 
 def known(value: T | None, field: str, why: str) -> T:
@@ -308,7 +306,9 @@ def workload(config: RunConfig) -> Workload:
         else RECOMPUTED_RATIO[checkpointing],
         stated_recompute_ratio=config.activation_checkpointing_ratio if checkpointing == "selective" else None,
         is_eager_attention=attention == "eager",
-        repeats_key_heads=attention != "flash" and not is_compiled and software not in ("tuned", "lean"),
+        repeats_key_heads=(attention == "eager" or (attention == "sdpa" and repeats_key_heads(config.framework)))
+        and not is_compiled
+        and software not in ("tuned", "lean"),
         fp8_recipe=config.fp8_recipe,
         fp8_attention=config.fp8_attention is True,
         fp8_activations=config.activation_dtype == "fp8",
@@ -324,6 +324,7 @@ def workload(config: RunConfig) -> Workload:
         framework=config.framework,
         tp=parallelism.tp,
         pp=parallelism.pp,
+        stage_layers=-(-model.num_layers // parallelism.pp),
         cp=parallelism.cp,
         ep=parallelism.ep,
         data_parallel=config.data_parallel,

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from planner.domain.estimate import Moment, MomentName
-from planner.estimator.elementwise import always, larger, largest, smaller, sometimes, where
+from planner.estimator.elementwise import always, is_plain, larger, largest, smaller, where
 from planner.estimator.memory.adapter_activations import adapter_delta_bytes, virtual_keys_bytes
 from planner.estimator.memory.dequantised_weights import cast_weights_bytes, dequantised_bytes
 from planner.estimator.memory.gathered_shards import gathered_bytes
@@ -26,7 +26,7 @@ Tenants = dict[str, float]
 
 
 class Timeline(NamedTuple):
-    """Tenants in bytes by moment, and the sums that the allocator's figures need."""
+    """Tenants in bytes by moment (of one run alone), and the sums that the allocator's figures need."""
 
     moments: dict[MomentName, Tenants]
     totals_bytes: dict[MomentName, float]
@@ -91,18 +91,21 @@ def _stage_timeline(run: Workload, *, is_first_stage: bool, is_last_stage: bool)
             "key_value_cache": key_value_cache_bytes(run),
             "logits": generation_logits_bytes(run) if is_last_stage else 0.0,
         }
-    moments = {name: _held(who) for name, who in moments.items()}
     totals = {name: sum(who.values()) for name, who in moments.items()}
-    return Timeline(moments, totals, saved + hidden + recomputed, logits)
+    held = {name: _held(who) for name, who in moments.items()} if all(map(is_plain, totals.values())) else {}
+    return Timeline(held, totals, saved + hidden + recomputed, logits)
 
 
 def _held(tenants: Tenants) -> Tenants:
-    return {tenant: held for tenant, held in tenants.items() if sometimes(held > 0)}
+    return {tenant: held for tenant, held in tenants.items() if held > 0}
 
 
 def _fuller(start: Tenants, end: Tenants) -> Tenants:
     """The backward pass trades activations for gradients evenly: its largest point is its start or its end."""
-    return where(sum(start.values()) >= sum(end.values()), start, end)
+    at_start, at_end = sum(start.values()), sum(end.values())
+    if is_plain(at_start) and is_plain(at_end):
+        return start if at_start >= at_end else end
+    return {"all": larger(at_start, at_end)}
 
 
 def build_timeline(run: Workload) -> Timeline:

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from planner.estimator.elementwise import larger, log2, sometimes
+from planner.estimator.elementwise import is_nothing, larger, log2
 from planner.estimator.step_time.adapters import adapter_s
 from planner.estimator.step_time.attention import attention_s
 from planner.estimator.step_time.communication import (
@@ -110,4 +110,4 @@ def step_time(run: Workload, c: ThroughputConstants = THROUGHPUT) -> StepTime:
     terms["stragglers"] = c.node_doubling_ratio * log2(run.num_nodes) * working
     input_s = run.tokens_per_step / run.num_devices / c.input_tokens_per_s
     terms["input"] = larger(0.0, input_s - working - terms["stragglers"])
-    return StepTime({name: seconds for name, seconds in terms.items() if sometimes(seconds > 0)})
+    return StepTime({name: seconds for name, seconds in terms.items() if not is_nothing(seconds)})
