@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,6 @@ from flows.context import Context, open_context
 from flows.io_task import io_task
 from flows.log import log
 from planner.domain.programme import Source
-from planner.domain.raw_run import RawArtifact
 from planner.domain.tracking_uri import redact_uri
 from planner.gate.decision import GateDecision
 from planner.sources.in_parallel import in_parallel
@@ -36,6 +36,9 @@ LOOK_BACK_MS = 7 * DAY_MS
 """Metrics and tags may arrive this long after a run's end."""
 READ_WHOLE_EVERY_MS = 28 * DAY_MS
 """Then a source is read whole, and what changed unseen (a late tag, a run that was moved in) is found."""
+RUNS_AT_ONCE = 100
+PARALLEL_RUNS = 4
+"""Of which artifacts are asked for."""
 
 
 @io_task
@@ -73,15 +76,16 @@ def sync_store(db: Warehouse, tracking_uri: str, patterns: tuple[str, ...], *, n
 
 @io_task
 def land_files(db: Warehouse, tracking_uri: str, patterns: tuple[str, ...]) -> None:
-    """Texts among the artifacts of ended runs that were never asked for theirs."""
+    """What ended runs left among their artifacts, if they were not asked since they changed."""
     from planner.sources.artifacts import read_artifacts
 
-    with closing(open_reader(tracking_uri)) as reader:
-        missing = runs_without_artifacts(db, reader.source)
-        uris = reader.artifact_uris(missing)
-        for run_id in missing:
-            found = read_artifacts(run_id, uris[run_id], patterns, tracking_uri) if run_id in uris else []
-            land_artifacts(db, reader.source, run_id, found or [RawArtifact(run_id, "", None, None, "nothing fits")])
+    with closing(open_reader(tracking_uri)) as reader, ThreadPoolExecutor(PARALLEL_RUNS) as pool:
+        missing = runs_without_artifacts(db, reader.source, patterns)
+        for first in range(0, len(missing), RUNS_AT_ONCE):
+            part = missing[first : first + RUNS_AT_ONCE]
+            uris = reader.artifact_uris(part)
+            read = pool.map(lambda one: read_artifacts(one[0], one[1], tracking_uri), uris.items())
+            land_artifacts(db, reader.source, dict.fromkeys(part, ()) | dict(zip(uris, read, strict=True)))
     log.info(f"{reader.source}: artifacts of {len(missing)} runs looked through")
 
 
@@ -103,17 +107,15 @@ def _stores(sources: Sequence[Source]) -> list[tuple[str, tuple[str, ...]]]:
 
 
 @flow(name="ingest-runs")
-def ingest_runs(config_path: Path, artifacts: tuple[str, ...] = ()) -> int:
-    """Number of runs in the warehouse after reading all sources of the programme.
-
-    ``artifacts``: shell patterns of small text files to keep too, as ``adapter_config.json``.
-    """
+def ingest_runs(config_path: Path) -> int:
+    """Number of runs in the warehouse after reading all sources of the programme."""
     context = open_context(config_path)
     with connect(context.settings.warehouse_path) as db:
-        for tracking_uri, patterns in _stores(context.programme.sources):
+        sources = context.programme.sources
+        for tracking_uri, patterns in _stores(sources):
             land_store(db, tracking_uri, patterns)
-            if artifacts:
-                land_files(db, tracking_uri, artifacts)
+        for tracking_uri, patterns in _stores([source for source in sources if source.artifacts]):
+            land_files(db, tracking_uri, patterns)
         understand(db, context.catalog, context.programme, now=datetime.now(UTC))
         land_gate_decisions(db, context)
         return int(db.execute("select count(*) from training_runs")[0][0])

@@ -7,6 +7,8 @@ from planner.dialects.hf_model import flattened
 from planner.dialects.params import Params
 
 MAX_CHARACTERS = 500_000
+MAX_YAML_CHARACTERS = 64 * 1024
+"""Parsing takes a second for these; configurations have some thousands."""
 
 
 def read_config_text(text: str) -> Params | None:
@@ -20,6 +22,8 @@ def _parsed(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         pass
+    if len(text) > MAX_YAML_CHARACTERS:
+        return None
     import yaml
 
     try:

@@ -26,6 +26,8 @@ class Source(Frozen):
     """As for MLflow: sqlite:///path, http(s)://host, databricks. Secrets belong into MLflow's environment variables."""
     experiments: tuple[str, ...] = Field(default=("*",), min_length=1)
     """Shell patterns of experiment names."""
+    artifacts: bool = False
+    """Read what runs left among their artifacts too: configurations, ends of logs, sizes of all files."""
     hardware: tuple[HardwareRule, ...] = ()
 
 

@@ -12,6 +12,7 @@ VIEW_FOLDERS = ("staging", "intermediate")
 """In this order, then marts: a file reads only from tables and from folders before its own."""
 
 BUILT = "built from sql/"
+RAW_OF_RUNS = (*RAW_COLUMNS, "raw_artifacts")
 
 
 def build(db: Warehouse, *, time_zone: str, as_of: datetime) -> None:
@@ -38,7 +39,7 @@ def over_wanted_runs(view: str) -> str:
 
     A filter on the view itself would come after it has put together all runs.
     """
-    parts = {table: f"from main.{table} semi join wanted_runs using (source, run_id)" for table in RAW_COLUMNS}
+    parts = {table: f"from main.{table} semi join wanted_runs using (source, run_id)" for table in RAW_OF_RUNS}
     parts |= {name: text for folder in VIEW_FOLDERS for name, text in sql_files(sql_folder() / folder)}
     return f"with {', '.join(f'{name} as ({text})' for name, text in parts.items())} select * from {view}"
 

@@ -17,6 +17,7 @@ from planner.warehouse.bills import RunBill, bills_of_runs
 from planner.warehouse.build import build_views, over_wanted_runs
 from planner.warehouse.connection import Warehouse
 from planner.warehouse.interpreted import facts_of, interpreted
+from planner.warehouse.landing_artifacts import artifact_fingerprints
 from planner.warehouse.registry import TABLES
 from planner.warehouse.tables import ensure_table, upsert, upsert_arrow
 from planner.warehouse.updates import store_updates
@@ -97,7 +98,11 @@ def _understand_source(
     db.execute(f"delete from training_runs where source = ? and {elsewhere}", (source,))
     interpreter = _fingerprint(catalog, rules)
     beside = {run_id: crashed.get(run_id, {}) | _billed(bills.get(run_id)) for run_id in {*crashed, *bills}}
-    expected = {run_id: f"{interpreter}, {sorted(given.items())}" for run_id, given in beside.items()}
+    files = artifact_fingerprints(db, source)
+    expected = {
+        run_id: f"{interpreter}, {sorted(beside.get(run_id, {}).items())}, {files.get(run_id)}"
+        for run_id in {*beside, *files}
+    }
     waiting = [
         (run_id, content_hash)
         for run_id, content_hash, understood_by in db.execute(

@@ -83,6 +83,8 @@ def facts_of(row: dict[str, Any]) -> RunFacts:
         histories=_histories(metrics, json.loads(row["histories"])),
         gpus=tuple(GpuUsage(**gpu) for gpu in json.loads(row["gpus"])),
         inputs=tuple(LoggedInput(**given) for given in json.loads(row["inputs"])),
+        artifacts=json.loads(row["artifacts"]),
+        artifact_bytes=json.loads(row["artifact_bytes"]),
         num_nodes=row["num_nodes"],
         network_bytes=row["network_bytes"],
         host_max_memory_bytes=row["host_max_memory_bytes"],

@@ -9,4 +9,6 @@ select 'raw_system_samples', source, run_id, key from raw_system_samples anti jo
 union all
 select 'raw_metric_points', source, run_id, key from raw_metric_points anti join raw_runs using (source, run_id)
 union all
+select 'raw_artifacts', source, run_id, path from raw_artifacts anti join raw_runs using (source, run_id)
+union all
 select 'raw_inputs', source, run_id, name from raw_inputs anti join raw_runs using (source, run_id)

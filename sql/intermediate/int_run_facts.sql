@@ -1,5 +1,5 @@
 -- int_run_facts.sql | grain: one row per run | source: staging, int_gpu_usage, int_host_usage | times: UTC
--- Everything known of a run before it is interpreted; params, tags, metrics, histories, gpus and inputs as JSON.
+-- Everything known of a run before it is interpreted; params, tags, metrics, histories, gpus, inputs and artifacts as JSON.
 with params as (
     select source, run_id, json_group_object(name, value) as params from stg_run_params group by all
 ),
@@ -49,6 +49,18 @@ gpus as (
     from int_gpu_usage
     group by source, run_id
 ),
+artifacts as (
+    select source, run_id, json_group_object(path, text) as artifacts
+    from stg_run_artifacts
+    where text is not null
+    group by all
+),
+sizes as (
+    select source, run_id, json_group_object(path, num_bytes) as artifact_bytes
+    from stg_run_artifacts
+    where num_bytes is not null
+    group by all
+),
 inputs as (
     select
         source,
@@ -72,6 +84,8 @@ select
     coalesce(y.histories, '{}') as histories,
     coalesce(g.gpus, '[]') as gpus,
     coalesce(i.inputs, '[]') as inputs,
+    coalesce(a.artifacts, '{}') as artifacts,
+    coalesce(b.artifact_bytes, '{}') as artifact_bytes,
     h.num_nodes,
     h.host_max_memory_bytes,
     h.network_bytes,
@@ -82,5 +96,7 @@ left join tags as t using (source, run_id)
 left join metrics as m using (source, run_id)
 left join histories as y using (source, run_id)
 left join gpus as g using (source, run_id)
+left join artifacts as a using (source, run_id)
+left join sizes as b using (source, run_id)
 left join inputs as i using (source, run_id)
 left join int_host_usage as h using (source, run_id)
