@@ -20,11 +20,12 @@ from planner.warehouse.tables import read
 
 @io_task
 def write_forecast(db: Warehouse, forecast: Forecast, plan: Plan) -> None:
-    """Weeks, totals and the observed cadences behind them, keyed by ``as_of``."""
+    """Weeks, totals, and the cadences and estimates behind them, keyed by ``as_of``."""
     with db.transaction():
         store_concluded(db, "forecast_weeks", forecast.weeks, forecast.as_of)
         store_concluded(db, "forecast_totals", forecast.totals, forecast.as_of)
         store_concluded(db, "cadences", plan.cadences, forecast.as_of)
+        store_concluded(db, "told_updates", plan.told, forecast.as_of)
 
 
 @flow(name="forecast-demand")

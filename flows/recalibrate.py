@@ -20,6 +20,7 @@ from planner.domain.programme import Programme
 from planner.domain.told_estimate import ToldEstimate
 from planner.domain.training_run import TrainingRun
 from planner.estimator.constants import PRIOR
+from planner.forecast.told_update import ToldUpdate, runs_told_of
 from planner.gate.decision import GateDecision
 from planner.warehouse.connection import Warehouse, connect
 from planner.warehouse.registry import ensure_tables, store
@@ -41,13 +42,14 @@ def read_champion(db: Warehouse, as_of: datetime) -> Calibration | None:
 
 
 @io_task
-def read_told(db: Warehouse) -> list[Told]:
-    """Estimates that the gate gave, and those that runs logged about themselves."""
+def read_told(db: Warehouse, runs: Sequence[TrainingRun]) -> list[Told]:
+    """Estimates that the gate gave, that runs logged about themselves, and that forecasts of their update rested on."""
     decisions = read(db, "gate_decisions", GateDecision)
-    runs = read(db, "training_runs", TrainingRun, "told is not null")
+    of_forecasts = runs_told_of(read(db, "told_updates", ToldUpdate), runs)
     return [
         *(Told("gate", ToldEstimate.of(one.estimate, one.decided_at)) for one in decisions),
         *(Told("callback", run.told, run.run_id) for run in runs if run.told is not None),
+        *(Told("forecast", estimate, run_id) for run_id, estimate in of_forecasts),
     ]
 
 
@@ -73,7 +75,8 @@ def recalibrate(config_path: Path, as_of: datetime) -> str:
     context = open_context(config_path)
     with connect(context.settings.warehouse_path) as db:
         champion = read_champion(db, as_of)
-        comparison = compare(_at_own_prices(read_runs(db), context.programme), context.catalog.prices)
+        runs = _at_own_prices(read_runs(db), context.programme)
+        comparison = compare(runs, context.catalog.prices)
         past = [case for case in comparison.cases if case.residuals[0].ended_at < as_of]
         bounds = [bound for bound in comparison.bounds if bound.ended_at < as_of]
         predictions = rolling_origin(past, prior=PRIOR, bounds=bounds)
@@ -93,7 +96,7 @@ def recalibrate(config_path: Path, as_of: datetime) -> str:
             comparison,
             {
                 "predictions": predictions,
-                "told_predictions": told_predictions(past, read_told(db)),
+                "told_predictions": told_predictions(past, read_told(db, runs)),
                 "calibrations": list({one.calibration_id: one for one in (calibration, used)}.values()),
                 "promotions": [decision],
             },

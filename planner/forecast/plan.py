@@ -19,6 +19,7 @@ from planner.estimator.estimate_run import estimate_run
 from planner.forecast.cadence_rows import CadenceOfUpdate, cadence_row
 from planner.forecast.calendar import planned_slots
 from planner.forecast.demand import ExpectedUpdate, ObservedProgramme, observe_programme
+from planner.forecast.told_update import ToldUpdate
 from planner.forecast.weekly import ALL
 
 
@@ -28,6 +29,7 @@ class Plan(Frozen):
     expected: tuple[ExpectedUpdate, ...]
     observed: tuple[ObservedProgramme, ...]
     cadences: tuple[CadenceOfUpdate, ...]
+    told: tuple[ToldUpdate, ...] = ()
 
 
 def check_plan(programme: Programme, prices: PriceBook, on: date) -> None:
@@ -85,6 +87,10 @@ def make_plan(
         expected=tuple(expected),
         observed=tuple(observed),
         cadences=tuple(cadence_row(cadence, as_of) for cadence in cadences),
+        told=tuple(
+            ToldUpdate.of(update, one.estimate, as_of, horizon)
+            for update, one in zip(programme.planned_updates, expected, strict=True)
+        ),
     )
 
 

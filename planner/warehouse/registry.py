@@ -15,6 +15,7 @@ from planner.domain.training_run import TrainingRun
 from planner.drift.decision import DriftDecision
 from planner.drift.report import DriftPoint, DriftStatus
 from planner.forecast.cadence_rows import CadenceOfUpdate
+from planner.forecast.told_update import ToldUpdate
 from planner.forecast.weekly import ForecastTotal, ForecastWeek
 from planner.gate.decision import GateDecision
 from planner.warehouse.connection import Warehouse
@@ -36,6 +37,7 @@ TABLES: dict[str, tuple[type[Frozen], tuple[str, ...]]] = {
     "forecast_weeks": (ForecastWeek, ("as_of", "week_start", "programme", "resource")),
     "forecast_totals": (ForecastTotal, ("as_of", "programme", "resource")),
     "cadences": (CadenceOfUpdate, ("as_of", "programme")),
+    "told_updates": (ToldUpdate, ("as_of", "programme")),
     "gate_decisions": (GateDecision, ("decision_id",)),
 }
 
