@@ -178,9 +178,9 @@ def main() -> None:
     show("cells left out", published, cells)
     suites = left_out(published, published.suites, fitted, folds=None)
     show("suites left out", published, suites)
-    spreads = spread_rows(published, cells, suites)
+    spreads = spread_rows(published, suites)
     for spread in spreads:
-        print(f"{spread.kind:10s} {spread.novelty:10s} {spread.log_sd:.3f} of {spread.rows} rows")
+        print(f"{spread.kind:14s} {spread.novelty:6s} {spread.log_sd:.3f} of {spread.rows} rows")
     if arguments.write:
         write_spreads(published, spreads)
         values = {row.name: row.value for row in ALL}

@@ -139,7 +139,7 @@ def main() -> None:
         "cells left out": partitions[0],
         "suites left out": left_out(published, published.suites, stored, folds=None),
     }
-    inside = inside_interval(published, partitions[0], found["suites left out"])
+    inside = inside_interval(published, found["suites left out"])
     covered = float(inside[published.tiers == "A"].mean())
     medians = [summary(published, one, published.tiers == "A")[0] for one in partitions]
     about = (

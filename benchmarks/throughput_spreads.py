@@ -7,7 +7,8 @@ from typing import get_args
 
 import numpy as np
 
-from benchmarks.published_throughput import Array, Labels, Mask, PublishedRuns
+from benchmarks.published_throughput import Alternatives, Array, Labels, Mask, PublishedRuns, log_speed
+from planner.estimator.quantile_mixture import lognormal_triple, mix
 from planner.estimator.step_time.spread import (
     Familiarity,
     Novelty,
@@ -17,6 +18,7 @@ from planner.estimator.step_time.spread import (
     novelty,
     speed_kind,
 )
+from planner.estimator.throughput_constants import THROUGHPUT
 
 ESTIMATOR = Path(__file__).parents[1] / "planner" / "estimator"
 P90_SD = 1.2816
@@ -46,47 +48,61 @@ def novelties(published: PublishedRuns) -> Labels:
     return found
 
 
-def spread_rows(published: PublishedRuns, cells: Array, suites: Array, used: Mask | None = None) -> list[SpreadRow]:
+def spread_rows(published: PublishedRuns, suites: Array, used: Mask | None = None) -> list[SpreadRow]:
     """Spreads such that 80 % of the left-out rows lie inside, of ``used`` rows alone where that is given.
 
-    Familiar runs by constants that had not seen their cell, others by constants that had not seen their suite. New ones
-    are too few to tell kinds apart; a kind without rows is as unsure as they are. None is narrower than a nearer one.
+    By constants that had not seen a row's suite: a user's runs are of no suite. New ones are too few to tell kinds
+    apart; a kind without rows is as unsure as they are, and none is narrower than known ones.
     """
     kind_of, level_of, first = kinds(published), novelties(published), published.tiers == "A"
     used = np.ones_like(first) if used is None else used
     is_new = level_of == "new"
 
-    def log_sd(predicted: Array, rows: Mask) -> tuple[float, int]:
+    def log_sd(rows: Mask) -> tuple[float, int]:
         rows = rows & used
         if (rows & first).sum() >= ENOUGH_ROWS:
             rows = rows & first
-        errors = np.abs(predicted - published.measured)[rows]
+        errors = np.abs(suites - published.measured)[rows]
         return (float(np.quantile(errors, 0.8)) / P90_SD if errors.size else math.nan), errors.size
 
+    unknown = log_sd(is_new)
     table: list[SpreadRow] = []
     for kind in get_args(SpeedKind):
         if kind == "cpu":
             continue
-        own = kind_of == kind
-        found = [log_sd(cells, own), log_sd(suites, own & ~is_new), log_sd(suites, is_new)]
-        least = 0.0
-        for level, (spread, rows) in zip(get_args(Novelty), found, strict=True):
-            least = max(least, spread if rows else found[2][0])
-            table.append(SpreadRow(kind, level, least, rows))
+        found, rows = log_sd((kind_of == kind) & ~is_new)
+        known = found if rows else unknown[0]
+        table.append(SpreadRow(kind, "known", known, rows))
+        table.append(SpreadRow(kind, "new", max(known, unknown[0]), unknown[1]))
     return [*table, *CPU]
 
 
-def inside_interval(published: PublishedRuns, cells: Array, suites: Array) -> Mask:
-    """Which rows lie between p10 and p90, with constants and spreads that had not seen their suite."""
+def inside_interval(published: PublishedRuns, suites: Array) -> Mask:
+    """Which rows lie between p10 and p90, with constants and spreads that had not seen their suite.
+
+    Where a configuration leaves fields open, the interval is that of the mixture of the runs it may mean, as users are
+    told.
+    """
     kind_of, level_of, suite_of = kinds(published), novelties(published), published.suites
+    apart = [_apart(known) for known in published.alternatives]
     inside = np.zeros(len(suites), dtype=bool)
     for suite in np.unique(suite_of):
-        table = spread_rows(published, cells, suites, suite_of != suite)
+        table = spread_rows(published, suites, suite_of != suite)
         log_sd = {(row.kind, row.novelty): row.log_sd for row in table}
-        own = np.flatnonzero(suite_of == suite)
-        widths = np.array([P90_SD * log_sd[kind_of[row], level_of[row]] for row in own])
-        inside[own] = np.abs(suites - published.measured)[own] <= widths
+        for row in np.flatnonzero(suite_of == suite):
+            weights, shifts = apart[published.groups[row]]
+            spread = log_sd[kind_of[row], level_of[row]]
+            found = mix(weights, [lognormal_triple(math.exp(suites[row] + shift), spread) for shift in shifts])
+            inside[row] = found.p10 <= math.exp(published.measured[row]) <= found.p90
     return inside
+
+
+def _apart(known: Alternatives) -> tuple[list[float], list[float]]:
+    """Weights of the runs that a configuration may mean, and how far the log speed of each is from their mean."""
+    weights = [weight for weight, _ in known]
+    speeds = [log_speed(((1.0, run),), THROUGHPUT) for _, run in known]
+    mean = sum(weight * speed for weight, speed in zip(weights, speeds, strict=True))
+    return weights, [speed - mean for speed in speeds]
 
 
 def write_spreads(published: PublishedRuns, table: list[SpreadRow]) -> None:

@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 from planner.estimator.step_time.efficiency import family_of
 from planner.estimator.workload import Workload
 
-SpeedKind = Literal["dense", "experts", "adapter", "cpu"]
-Novelty = Literal["familiar", "related", "new"]
-"""familiar: this software on this family of accelerators; related: a known class of software on a known family."""
+SpeedKind = Literal["dense", "low_precision", "experts", "adapter", "cpu"]
+Novelty = Literal["known", "new"]
+"""known: this software, or another of a known class, on a family of accelerators that the constants have seen."""
 Familiarity = tuple[str, str]
 
 
@@ -31,7 +31,9 @@ def speed_kind(run: Workload) -> SpeedKind:
         return "cpu"
     if run.model.num_experts is not None:
         return "experts"
-    return "dense" if run.adapter_kind in (None, "lora") else "adapter"
+    if run.adapter_kind not in (None, "lora"):
+        return "adapter"
+    return "low_precision" if run.compute_dtype in ("fp8", "fp4") else "dense"
 
 
 def familiarity(run: Workload) -> Familiarity:
@@ -42,9 +44,9 @@ def familiarity(run: Workload) -> Familiarity:
 def novelty(run: Workload, seen: Collection[Familiarity]) -> Novelty:
     """How near the run is to those that the constants were fitted on."""
     own = familiarity(run)
-    if own in seen:
-        return "familiar"
-    return "related" if run.software is not None and any(own[1] == family for _, family in seen) else "new"
+    if own in seen or (run.software is not None and any(own[1] == family for _, family in seen)):
+        return "known"
+    return "new"
 
 
 @cache

@@ -12,6 +12,7 @@ from planner.estimator.step_time.spread import (
     spreads,
 )
 
+FP8 = {"weights_dtype": "bf16", "compute_dtype": "fp8", "amp": True}
 SEEN = {("nemo", "h100"), ("transformers", "a100")}
 
 
@@ -27,9 +28,9 @@ def test_every_kind_has_a_spread_that_grows_with_novelty() -> None:
 @pytest.mark.parametrize(
     ("framework", "accelerator", "found"),
     [
-        ("transformers", "a100-sxm-40gb", "familiar"),
-        ("nemo", "h200-141gb", "familiar"),
-        ("nemo", "a100-80gb", "related"),
+        ("transformers", "a100-sxm-40gb", "known"),
+        ("nemo", "h200-141gb", "known"),
+        ("nemo", "a100-80gb", "known"),
         ("nemo", "mi300x-192gb", "new"),
         (None, "a100-80gb", "new"),
     ],
@@ -44,6 +45,7 @@ def test_the_kind_says_what_formulas_know_least(make_workload: Any) -> None:
     assert speed_kind(make_workload()) == "dense"
     assert speed_kind(make_workload(model="mixtral-8x7b")) == "experts"
     assert speed_kind(make_workload(method="adapter", adapter="ia3")) == "adapter"
+    assert speed_kind(make_workload(accelerator="h100-sxm-80gb", precision=FP8)) == "low_precision"
     assert speed_kind(make_workload(accelerator="cpu-1core", precision="fp32")) == "cpu"
 
 
