@@ -10,7 +10,7 @@ from planner.domain.estimate import Quantiles
 from planner.domain.owned_price import OwnedPrice
 from planner.domain.price_book import Price, PriceBook
 from planner.errors import MissingPriceError
-from planner.estimator.elementwise import always, ceil, larger, rounded
+from planner.estimator.elementwise import always, ceil, larger, rounded, where
 from planner.estimator.energy import run_power
 from planner.units import GIB, HOUR_S, KILO
 
@@ -146,9 +146,12 @@ def side_price(resource: str, cluster: Cluster, prices: PriceBook | None, on: da
 
 def billed_s(duration_s: float, increment_s: float, minimum_s: float) -> float:
     """The duration that a bill shows: whole increments (0: as it is), at least the minimum."""
-    if always(increment_s <= 0):
+    is_exact = increment_s <= 0
+    if always(is_exact):
         return larger(duration_s, minimum_s)
-    return larger(ceil(rounded(duration_s / increment_s, 9)) * increment_s, minimum_s)
+    increment = where(is_exact, 1.0, increment_s)
+    billed = ceil(rounded(duration_s / increment, 9)) * increment
+    return larger(where(is_exact, duration_s, billed), minimum_s)
 
 
 def cost_of_run(

@@ -12,14 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from planner.domain.accelerator import Cluster
 from planner.domain.price_book import PriceBook
 from planner.domain.run_config import RunConfig
 from planner.domain.run_consistency import layout_conflicts
 from planner.errors import ConfigError
+from planner.estimator.hardware import Hardware, likeness
 from planner.estimator.sweep_figures import figures_of
 from planner.estimator.workload import known
 
 Column = NDArray[np.float64]
+Columns = Mapping[str, Column | Hardware]
+ACCELERATOR = "cluster.accelerator"
 
 COLUMNS = (
     "micro_batch_size",
@@ -36,13 +40,14 @@ COLUMNS = (
     "parallelism.ep",
     "parallelism.dp_shard",
     "cluster.count",
+    "cluster.accelerator",
     "cluster.inter_node_bytes_per_s_per_accelerator",
     "cluster.accelerator.memory_bytes",
     "cluster.accelerator.memory_bandwidth_bytes_per_s",
     "cluster.accelerator.link_bytes_per_s",
     "cluster.accelerator.tdp_w",
 )
-"""Sizes that may be arrays; also ``cluster.accelerator.peak_flop_per_s.`` and a dtype."""
+"""Sizes that may be arrays, and ``Hardware``; also ``cluster.accelerator.peak_flop_per_s.`` and a dtype."""
 PEAK = "cluster.accelerator.peak_flop_per_s."
 CHUNK = 8192
 """Configurations whose arrays stay in a core's cache."""
@@ -77,13 +82,21 @@ def sweep(
     ``axes`` go from a field (``parallelism.tp``, ``activation_checkpointing``) to its values; fields that are not
     among ``COLUMNS`` may have any values that the configuration takes. NaN where the layout is impossible.
     """
-    sizes = {name: np.asarray(values, dtype=float) for name, values in axes.items() if is_column(name)}
+    clusters = _clusters(config, axes.get(ACCELERATOR, ()))
+    sizes = {
+        name: np.arange(len(values)) if name == ACCELERATOR else np.asarray(values, dtype=float)
+        for name, values in axes.items()
+        if is_column(name)
+    }
     structures = {name: values for name, values in axes.items() if name not in sizes}
     shape = tuple(len(values) for values in sizes.values())
-    grid = {
-        name: column.ravel()
+    grid: Columns = {
+        name: Hardware(clusters, column.ravel()) if name == ACCELERATOR else column.ravel()
         for name, column in zip(sizes, np.meshgrid(*sizes.values(), indexing="ij"), strict=True)
-    }  # fmt: skip
+    }
+    if not grid:
+        raise ConfigError(f"one of the axes must be among {', '.join(COLUMNS)}, {PEAK}<dtype>")
+    _check(grid)
     found = np.full((ROWS, *(len(values) for values in structures.values()), int(np.prod(shape))), np.nan)
     for place in product(*(range(len(values)) for values in structures.values())):
         changed = config
@@ -91,9 +104,8 @@ def sweep(
             changed = with_field(changed, name, structures[name][position])
         possible = np.flatnonzero(is_possible(changed, grid))
         if possible.size:
-            first = {name: column[possible[0]].item() for name, column in grid.items()}
-            RunConfig.model_validate(dict(with_columns(changed, first)))
-            columns = {name: column[possible] for name, column in grid.items()}
+            columns = _select(grid, possible)
+            RunConfig.model_validate(dict(with_columns(changed, _first(columns))))
             inside: tuple[Any, ...] = (slice(None), *place)
             found[inside][:, possible] = _matrix(changed, columns, len(possible), prices, on)
     found = found.reshape(ROWS, *found.shape[1:-1], *shape)
@@ -103,7 +115,7 @@ def sweep(
 
 def sweep_columns(
     config: RunConfig,
-    columns: Mapping[str, ArrayLike],
+    columns: Mapping[str, ArrayLike | Hardware],
     prices: PriceBook | None = None,
     on: date | None = None,
 ) -> Swept:
@@ -111,25 +123,55 @@ def sweep_columns(
 
     All columns have one length. ``config`` and columns are taken to be valid: ``is_possible`` tells.
     """
-    arrays = {name: np.asarray(column, dtype=float) for name, column in columns.items()}
-    for name, column in arrays.items():
-        if not is_column(name):
-            raise ConfigError(f"{name} cannot be a column: one of {', '.join(COLUMNS)}, {PEAK}<dtype>")
-        if not (np.isfinite(column) & (column > 0)).all():
-            raise ConfigError(f"{name}: all values of a column must be numbers above 0")
-    lengths = {len(column) for column in arrays.values()}
+    given: Columns = {
+        name: column if isinstance(column, Hardware) else np.asarray(column, dtype=float)
+        for name, column in columns.items()
+    }
+    _check(given)
+    lengths = {_length(column) for column in given.values()}
     if len(lengths) != 1:
         raise ConfigError(f"columns must be of one length, found {sorted(lengths)}")
-    return _swept(_matrix(config, arrays, lengths.pop(), prices, on))
+    return _swept(_matrix(config, given, lengths.pop(), prices, on))
+
+
+def _check(columns: Columns) -> None:
+    for name, column in columns.items():
+        if not is_column(name):
+            raise ConfigError(f"{name} cannot be a column: one of {', '.join(COLUMNS)}, {PEAK}<dtype>")
+        if not isinstance(column, Hardware) and not (np.isfinite(column) & (column > 0)).all():
+            raise ConfigError(f"{name}: all values of a column must be numbers above 0")
+
+
+def _clusters(config: RunConfig, accelerators: Sequence[Any]) -> list[Cluster]:
+    cluster = known(config.cluster, "cluster", "the accelerator decides what fits and how fast it is")
+    return [cluster.model_copy(update={"accelerator": accelerator}) for accelerator in accelerators]
+
+
+def _length(column: "Column | Hardware") -> int:
+    return len(column.place if isinstance(column, Hardware) else column)
+
+
+def _select(columns: Columns, chosen: NDArray[np.intp]) -> Columns:
+    return {
+        name: column.select(chosen) if isinstance(column, Hardware) else column[chosen]
+        for name, column in columns.items()
+    }
+
+
+def _first(columns: Columns) -> dict[str, Any]:
+    return {
+        name: column.clusters[column.place[0]].accelerator if isinstance(column, Hardware) else column[0].item()
+        for name, column in columns.items()
+    }
 
 
 def is_column(name: str) -> bool:
     return name in COLUMNS or name.startswith(PEAK)
 
 
-def is_possible(config: RunConfig, columns: Mapping[str, Column]) -> NDArray[np.bool_]:
+def is_possible(config: RunConfig, columns: Columns) -> NDArray[np.bool_]:
     """Where parallelism, model and cluster agree."""
-    possible = np.ones(len(next(iter(columns.values()))), dtype=bool)
+    possible = np.ones(_length(next(iter(columns.values()))), dtype=bool)
     for is_broken, _ in layout_conflicts(with_columns(config, columns)):
         possible &= ~np.asarray(is_broken)
     return possible
@@ -163,28 +205,30 @@ def _updated(owner: Any, values: Mapping[tuple[str, ...], Any]) -> Any:
 
 
 def _matrix(
-    config: RunConfig, columns: Mapping[str, Column], length: int, prices: PriceBook | None, on: date | None
+    config: RunConfig, columns: Columns, length: int, prices: PriceBook | None, on: date | None
 ) -> NDArray[np.float64]:
     found = np.empty((ROWS, length))
     for part in _uniform_parts(config, columns, length):
         for start in range(0, len(part), CHUNK):
             chosen = part[start : start + CHUNK]
-            chunk = {name: _or_number(column[chosen]) for name, column in columns.items()}
+            chunk = {name: _or_number(column) for name, column in _select(columns, chosen).items()}
             rows = figures_of(with_columns(config, chunk), len(chosen), prices, on)
             for number, row in enumerate(rows):
                 found[number, chosen] = row
     return found
 
 
-def _or_number(column: Column) -> Any:
+def _or_number(column: Column | Hardware) -> Any:
     """A column of equal values as one number, which takes the formulas' short cuts."""
+    if isinstance(column, Hardware):
+        return column
     first = column[0].item()
     if (column != first).any():
         return column
     return int(first) if first.is_integer() else first
 
 
-def _uniform_parts(config: RunConfig, columns: Mapping[str, Column], length: int) -> Iterator[NDArray[np.intp]]:
+def _uniform_parts(config: RunConfig, columns: Columns, length: int) -> Iterator[NDArray[np.intp]]:
     """Places of the configurations that take the same branch wherever a size decides about a dtype or an unknown."""
     run = with_columns(config, columns)
     layout = run.parallelism
@@ -196,7 +240,11 @@ def _uniform_parts(config: RunConfig, columns: Mapping[str, Column], length: int
     if layout.sequence_parallel is None:
         keys.append(np.asarray(layout.tp) > 1)
     if "lora.rank" in columns and (run.trainable_params is not None or run.method is None):
-        keys.append(columns["lora.rank"])
+        keys.append(np.asarray(columns["lora.rank"]))
+    hardware = columns.get(ACCELERATOR)
+    if isinstance(hardware, Hardware):
+        kinds = [likeness(cluster.accelerator) for cluster in hardware.clusters]
+        keys.append(np.array([kinds.index(kind) for kind in kinds])[hardware.place])
     keys = [np.broadcast_to(key, length) for key in keys if np.ndim(key)]
     if not keys:
         yield np.arange(length)

@@ -49,6 +49,7 @@ def figures_of(config: RunConfig, length: int, prices: PriceBook | None, on: dat
             cluster,
             prices,
             on,
+            length=length,
             accelerator_hours=(low, middle, high),
             stored_byte_months=stored,
             uploaded_bytes=uploaded,

@@ -13,12 +13,14 @@ from planner.domain.estimate import Estimate
 from planner.domain.run_config import RunConfig
 from planner.errors import ConfigError
 from planner.estimator.estimate_run import estimate_run
+from planner.estimator.hardware import Hardware
 from planner.estimator.sweep import Swept, is_possible, sweep, sweep_columns, with_columns, with_field
 
 CATALOG = load_catalog()
 ON = date(2026, 11, 24)
 SAME = 1e-9
 
+SOLD = ("a100-80gb", "gb200-186gb", "tpu-v5e", "v100-sxm-16gb", "l40s-48gb", "mi300x-192gb", "gaudi3-128gb")
 FORGETTABLE = (
     "activation_checkpointing", "loss", "attention", "optimizer", "precision", "batching",
     "gradient_accumulation_steps", "method",
@@ -118,7 +120,34 @@ def test_a_column_of_runs_equals_each_run_alone(data: st.DataObject, draw_run: A
         assert swept_figures(swept, place) == pytest.approx(figures(alone), rel=SAME, abs=0, nan_ok=True)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_runs_on_hardware_side_by_side_equal_each_run_alone(data: st.DataObject, draw_run: Any) -> None:
+    config = data.draw(structures(draw_run(data, accelerator="a100-80gb", count=8)))
+    assert config.cluster is not None
+    clusters = [
+        config.cluster.model_copy(
+            update={
+                "accelerator": CATALOG.accelerators[name],
+                "usd_per_accelerator_hour": data.draw(st.sampled_from((None, 0.5))),
+                "provider": data.draw(st.sampled_from((None, "aws"))),
+            }
+        )
+        for name in data.draw(st.lists(st.sampled_from(SOLD), min_size=1, max_size=4))
+    ]
+    length = data.draw(st.integers(1, 8))
+    place = np.array(data.draw(st.lists(st.integers(0, len(clusters) - 1), min_size=length, max_size=length)))
+    counts = data.draw(st.lists(st.sampled_from((1, 2, 5, 8, 72, 144)), min_size=length, max_size=length))
+    swept = sweep_columns(
+        config, {"cluster.accelerator": Hardware(clusters, place), "cluster.count": counts}, CATALOG.prices, ON
+    )
+    for number, count in enumerate(counts):
+        cluster = clusters[place[number]].model_copy(update={"count": count})
+        alone = estimate_run(config.model_copy(update={"cluster": cluster}), CATALOG.prices, ON)
+        assert swept_figures(swept, number) == pytest.approx(figures(alone), rel=SAME, abs=0, nan_ok=True)
+
+
+@settings(max_examples=6, deadline=None)
 @given(data=st.data())
 def test_a_grid_holds_every_possible_run_and_no_other(data: st.DataObject, draw_run: Any) -> None:
     config = RunConfig.model_validate(draw_run(data, accelerator="a100-80gb"), context={"catalog": CATALOG})
@@ -127,10 +156,11 @@ def test_a_grid_holds_every_possible_run_and_no_other(data: st.DataObject, draw_
         "activation_checkpointing": ["none", "full"],
         "cluster.count": [1, 4, 6],
         "optimizer": ["adamw", None],
+        "cluster.accelerator": [CATALOG.accelerators[name] for name in SOLD],
     }
     swept = sweep(config, axes, CATALOG.prices, ON)
-    assert swept.fits_probability.shape == (3, 2, 3, 2)
-    for place in np.ndindex(3, 2, 3, 2):
+    assert swept.fits_probability.shape == (3, 2, 3, 2, len(SOLD))
+    for place in np.ndindex(swept.fits_probability.shape):
         changed = config
         for (name, values), position in zip(axes.items(), place, strict=True):
             changed = with_field(changed, name, values[position])
@@ -149,5 +179,7 @@ def test_a_column_that_cannot_be_one_is_refused_by_name() -> None:
         sweep_columns(config, {"activation_checkpointing": [1.0]})
     with pytest.raises(ConfigError, match="seq_len: all values of a column must be numbers above 0"):
         sweep_columns(config, {"seq_len": [0, 1]})
+    with pytest.raises(ConfigError, match=r"one of the axes must be among micro_batch_size"):
+        sweep(RunConfig(cluster={"accelerator": CATALOG.accelerators["a100-80gb"]}), {"optimizer": ["adamw"]})
     with pytest.raises(ConfigError, match=r"columns must be of one length, found \[1, 2\]"):
         sweep_columns(config, {"seq_len": [1, 2], "micro_batch_size": [1]})

@@ -5,6 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
+from planner.estimator.hardware import for_each_run
 from planner.estimator.workload import Workload
 
 Figure = Literal["allocated", "reserved", "device"]
@@ -54,6 +55,7 @@ def _seen() -> frozenset[tuple[str, str]]:
     return frozenset((row["framework"], row["accelerator"]) for row in csv.DictReader(text.splitlines()))
 
 
+@for_each_run
 def memory_spreads(run: Workload) -> Spreads:
     """Spreads of a run's three figures. A CPU has no cache: its figures are as sure as allocated memory."""
     is_familiar, kind, table = familiarity(run) in _seen(), lengths_kind(run), _spreads()

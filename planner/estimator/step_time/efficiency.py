@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from planner.domain.accelerator import Accelerator, Dtype
 from planner.estimator.elementwise import larger, power, smaller
+from planner.estimator.hardware import for_each_accelerator
 from planner.estimator.throughput_constants import Table, ThroughputConstants
 
 FAMILY: dict[str, str] = {
@@ -88,11 +89,13 @@ def supported_dtype(accelerator: Accelerator, dtype: Dtype) -> Dtype:
     return next(iter(accelerator.peak_flop_per_s))
 
 
+@for_each_accelerator
 def peak_flop_per_s(accelerator: Accelerator, dtype: Dtype) -> float:
     """Dense peak at ``dtype``; where that is not supported, the peak of the next wider dtype that is."""
     return accelerator.peak_flop_per_s[supported_dtype(accelerator, dtype)]
 
 
+@for_each_accelerator
 def matmul_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConstants) -> float:
     """Rate of large matrix products."""
     runs_in = supported_dtype(accelerator, dtype)
@@ -113,6 +116,7 @@ A100_PEAK_FLOP_PER_S = 312e12
 """16-bit peak of the card on which the attention kernels of open code were first tuned."""
 
 
+@for_each_accelerator
 def flash_attention_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConstants) -> float:
     """Rate of the kernels of open code: they follow a peak above an A100's only in part."""
     peak = peak_flop_per_s(accelerator, dtype)
@@ -121,6 +125,7 @@ def flash_attention_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: Throug
     return smaller(peak, A100_PEAK_FLOP_PER_S) * beyond * share * power_ratio(accelerator, c)
 
 
+@for_each_accelerator
 def tuned_attention_flop_per_s(accelerator: Accelerator, dtype: Dtype, c: ThroughputConstants) -> float:
     """Rate of the vendor's own kernels, a share of the peak."""
     table = c.tuned_attention_ratio

@@ -1,6 +1,8 @@
 """How fast devices reach each other: links inside a node or rack, the network between nodes."""
 
+from planner.domain.accelerator import Accelerator
 from planner.estimator.elementwise import larger, smaller, sometimes, where
+from planner.estimator.hardware import for_each_accelerator
 from planner.estimator.throughput_constants import ThroughputConstants
 from planner.estimator.workload import Workload
 
@@ -13,6 +15,12 @@ def link_domain(run: Workload) -> int:
     accelerator = run.accelerator
     if (accelerator.link_type or "").startswith("ici"):
         return larger(run.num_devices, accelerator.accelerators_per_node)
+    return rack_domain(accelerator)
+
+
+@for_each_accelerator
+def rack_domain(accelerator: Accelerator) -> int:
+    """Devices of one switched link, across hosts where the rack has one."""
     return RACK_DOMAIN.get(accelerator.slug.split("-", maxsplit=1)[0], accelerator.accelerators_per_node)
 
 

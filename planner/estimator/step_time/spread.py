@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
+from planner.estimator.hardware import for_each_run
 from planner.estimator.step_time.efficiency import family_of
 from planner.estimator.workload import Workload
 
@@ -62,6 +63,7 @@ def _seen() -> frozenset[Familiarity]:
     return frozenset((row["framework"], row["family"]) for row in csv.DictReader(text.splitlines()))
 
 
+@for_each_run
 def speed_log_sd(run: Workload) -> float:
     """Standard deviation of the logarithm of a run's speed."""
     return spreads()[speed_kind(run), novelty(run, _seen())]
