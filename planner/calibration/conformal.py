@@ -15,7 +15,7 @@ PRIOR_RUNS = 20.0
 """Weight of Student's t against the observed quantiles."""
 MIN_SCORE_RATIO = 0.5
 """Observed quantiles below so much of the normal's are not believed."""
-GROUP_PRIOR_RUNS = 10.0
+GROUP_PRIOR_RUNS = 4.0
 """A group's spread is pooled with its parent's as if that had been seen in so many of its runs."""
 MIN_RUNS_FOR_SPREAD = 3
 MAX_SCORE = 3.0
@@ -27,20 +27,21 @@ STEP = 0.05
 MIN_WIDTH_RATIO, MAX_WIDTH_RATIO = 0.5, 8.0
 
 
-def score_quantiles(score: Floats, weight: Floats, degrees: float) -> tuple[tuple[float, float], ...]:
-    """For each of ``LEVELS`` the predictive SDs that hold such a share of runs.
+def score_quantiles(scores: Floats, weight: Floats, degrees: float) -> tuple[tuple[float, float], ...]:
+    """For each of ``LEVELS`` the predictive SDs that hold such a share of runs; a row of scores for each view of them.
 
     Split conformal prediction (Vovk et al. 2005; Lei et al. 2018) with its level x (1 + 1/n), blended with Student's t
     while runs are few: the t has the weight of ``PRIOR_RUNS`` runs.
     """
-    size = score.size
+    views, size = scores.shape
+    away, weights = np.abs(scores).ravel(), np.tile(weight, views)
     found, least = [], 0.0
     for level in LEVELS:
         normal = NormalDist().inv_cdf(0.5 + level / 2)
         prior = float(student_t(normal, np.array([degrees]))[0])
         value = prior
         if size:
-            seen = weighted_quantile(np.abs(score), weight, min(level * (1 + 1 / size), 1.0))
+            seen = weighted_quantile(away, weights, min(level * (1 + 1 / size), 1.0))
             seen = max(seen, MIN_SCORE_RATIO * normal)
             beyond = size * (1 - level)
             trust = size if beyond >= 1 else size * beyond
@@ -50,12 +51,12 @@ def score_quantiles(score: Floats, weight: Floats, degrees: float) -> tuple[tupl
     return tuple(found)
 
 
-def group_scales(score: Floats, tree: Tree) -> tuple[list[Floats], Floats]:
+def group_scales(scores: Floats, tree: Tree) -> tuple[list[Floats], Floats]:
     """By level, each group's spread in units of the predicted one, pooled along the tree; by run, without itself."""
-    core = _core(score)
-    square = np.minimum(np.abs(score) / core, MAX_SCORE) ** 2 / SCORE_VARIANCE
+    core = _core(scores.ravel())
+    square = np.mean(np.minimum(np.abs(scores) / core, MAX_SCORE) ** 2, axis=0) / SCORE_VARIANCE
     levels: list[Floats] = []
-    without = np.ones(score.size)
+    without = np.ones(square.size)
     for level, code in enumerate(tree.codes):
         size = tree.parents[level].size
         total = np.bincount(code, weights=square, minlength=size)

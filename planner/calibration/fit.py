@@ -11,7 +11,7 @@ import numpy as np
 from planner.calibration.conformal import MIN_RUNS_FOR_SPREAD, group_scales, outlier_scales, score_quantiles, usual
 from planner.calibration.crossed import Assumed, Crossed, solve
 from planner.calibration.design import Design, design
-from planner.calibration.nearness import Cavity, Neighbours, cavity, choose, leave_out, neighbours
+from planner.calibration.nearness import Cavity, cavity, choose, leave_out, views
 from planner.calibration.observed import Facts, Observed, observed
 from planner.calibration.residuals import Residual
 from planner.calibration.resolve import SHARED
@@ -107,7 +107,7 @@ def _learn(
 ) -> ResourceCalibration:
     data = design(rows, PRIOR_LOG_SD[resource])
     assumed = Assumed((SPOT_SHARE * data.physics_log_sd) ** 2, (NOISE_SHARE * data.physics_log_sd) ** 2)
-    near = neighbours(data)
+    seen = views(data)
     newest = np.argsort([-row.ended_at.timestamp() for row in data.runs], kind="stable")
     chosen = np.sort(newest[:MAX_SCORED_RUNS])
     tree = data.tree.subset(chosen)
@@ -116,11 +116,11 @@ def _learn(
         if number:
             crossed = solve(data.columns, data.spots, assumed=assumed, start=crossed)
         others = cavity(data, crossed)
-        within = choose(data, crossed, others, near)
-        scored = leave_out(data, others, near, within, chosen)
-        levels, without = group_scales(scored.score, tree)
-        score = scored.score / without
-        outlying = outlier_scales(score)
+        within = choose(data, crossed, others, seen)
+        scores = np.stack([leave_out(data, others, view, within, chosen).score for view in (seen.near, seen.far)])
+        levels, without = group_scales(scores, tree)
+        scores = scores / without
+        outlying = outlier_scales(scores[0])
         rescaled = _rescaled(data, chosen, levels, outlying)
         change = np.abs(np.log(rescaled / data.spots.scale))
         if float(np.quantile(change, 0.9)) < MIN_CHANGE:
@@ -134,7 +134,7 @@ def _learn(
         num_runs=len(data.runs),
         num_bounds=data.spots.bounds.size,
         kinds=kinds,
-        cells=_cells(data, crossed, near),
+        cells=_cells(data, crossed, seen.kept),
         shared_log_variance=shared,
         joint_variance_ratios=ratios,
         unseen_variance_ratio=unseen,
@@ -142,7 +142,7 @@ def _learn(
         noise_log_variance=within.noise,
         reach=within.reach,
         spreads=_spreads(data, levels),
-        score_quantiles=score_quantiles(score, data.weight[scored.runs], degrees),
+        score_quantiles=score_quantiles(scores, data.weight[chosen], degrees),
         width_ratios=dict(width_ratios),
     )
 
@@ -229,10 +229,10 @@ def _joint_ratios(
     return {cell: float(np.mean(ratio[by_cell[cell]])) for cell in sorted(by_cell)}, min(max(unseen, 1e-3), 1.0)
 
 
-def _cells(data: Design, crossed: Crossed, near: Neighbours) -> dict[str, tuple[NearSpot, ...]]:
+def _cells(data: Design, crossed: Crossed, kept: Ints) -> dict[str, tuple[NearSpot, ...]]:
     mean, _ = crossed.expected(data.columns)
     found: dict[str, list[NearSpot]] = {}
-    for number in near.kept.tolist():
+    for number in kept.tolist():
         traits = data.traits[number]
         spot = NearSpot(
             traits.position,

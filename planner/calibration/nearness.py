@@ -16,8 +16,10 @@ SHARES = (0.3, 0.6, 0.85, 0.95)
 """Shares of the variance within a cell that may be a spot's own rather than noise."""
 REACHES = (0.3, 1.0, 3.0, 9.0)
 DEFAULT_REACH = 3.0
+NUM_FAR = 4
+"""Spots of a cell that speak where it is seen as a cell of few runs."""
 MAX_SCORED_FOR_CHOICE = 1500
-MIN_GAIN = 2.0
+MIN_GAIN = 3.0
 """Gain in log likelihood that a choice other than the default must bring."""
 
 
@@ -33,10 +35,21 @@ class Within(NamedTuple):
 
 @dataclass(frozen=True)
 class Neighbours:
-    """By spot, the nearest other spots of its cell (-1: none) and how far apart all of them are."""
+    """By spot, other spots of its cell that speak for it (-1: none), and how far away they are."""
 
     index: Ints
     distance: Floats
+    has_siblings: bool
+    """Whether other runs of the same spot speak too."""
+
+
+class Views(NamedTuple):
+    """Two ways of leaving a run out, between which runs to come lie."""
+
+    near: Neighbours
+    """With all that is remembered of its cell: as a cell that is well known."""
+    far: Neighbours
+    """With a few spots of its cell, near or not: as a cell of few runs."""
     kept: Ints
     """Spots that are remembered."""
 
@@ -52,14 +65,14 @@ class LeftOut:
     """(actual - expected) / log_sd."""
 
 
-def neighbours(design: Design) -> Neighbours:
-    """The nearest ``MAX_NEAR`` remembered spots of the same cell."""
+def views(design: Design) -> Views:
+    """The nearest ``MAX_NEAR`` remembered spots of the same cell, and ``NUM_FAR`` of them taken evenly."""
     size = design.num_runs.size
     by_cell: dict[str, list[int]] = {}
     for number in range(size):
         by_cell.setdefault(design.traits[number].cell, []).append(number)
-    index = np.full((size, MAX_NEAR), -1)
-    distance = np.zeros((size, MAX_NEAR))
+    index, scattered = np.full((size, MAX_NEAR), -1), np.full((size, MAX_NEAR), -1)
+    distance, wide = np.zeros((size, MAX_NEAR)), np.zeros((size, MAX_NEAR))
     kept: list[Ints] = []
     for members in by_cell.values():
         spots = np.array(members)
@@ -73,7 +86,13 @@ def neighbours(design: Design) -> Neighbours:
         found = np.take_along_axis(apart, nearest, axis=1)
         index[spots, : nearest.shape[1]] = np.where(np.isfinite(found), newest[nearest], -1)
         distance[spots, : nearest.shape[1]] = np.where(np.isfinite(found), found, 0.0)
-    return Neighbours(index, distance, np.concatenate(kept))
+        few = min(NUM_FAR, spots.size - 1)
+        steps = 1 + (np.arange(few) * (newest.size - 1)) // few
+        others = (np.arange(spots.size)[:, None] + steps) % newest.size
+        found = np.take_along_axis(apart, others, axis=1)
+        scattered[spots, :few] = np.where(np.isfinite(found), newest[others], -1)
+        wide[spots, :few] = np.where(np.isfinite(found), found, 0.0)
+    return Views(Neighbours(index, distance, True), Neighbours(scattered, wide, False), np.concatenate(kept))
 
 
 def _apart(design: Design, one: Ints, other: Ints) -> Floats:
@@ -102,18 +121,21 @@ def cavity(design: Design, crossed: Crossed) -> Cavity:
     return Cavity(mean, free * (mean / variance - spots.mean / told), free)
 
 
-def choose(design: Design, crossed: Crossed, others: Cavity, near: Neighbours) -> Within:
-    """What predicts left-out runs best: first the reach, then how the variance is shared."""
+def choose(design: Design, crossed: Crossed, others: Cavity, seen: Views) -> Within:
+    """What predicts left-out runs best in both views: first the reach, then how the variance is shared."""
     both = crossed.spot_variance + crossed.noise_variance
     best = Within(crossed.spot_variance, crossed.noise_variance, DEFAULT_REACH)
-    if not np.any(near.index >= 0):
+    if not np.any(seen.near.index >= 0):
         return best
     chosen = np.unique(np.linspace(0, len(design.runs) - 1, MAX_SCORED_FOR_CHOICE).astype(np.int64))
-    pairs = _pairs(design, near, design.spot[chosen])
+    pairs = [_pairs(design, view, design.spot[chosen]) for view in (seen.near, seen.far)]
 
     def likelihood(candidate: Within) -> float:
-        found = leave_out(design, others, near, candidate, chosen, pairs)
-        return float(np.sum(-np.log(found.log_sd) - np.minimum(found.score**2, 9.0) / 2))
+        total = 0.0
+        for view, apart in zip((seen.near, seen.far), pairs, strict=True):
+            found = leave_out(design, others, view, candidate, chosen, apart)
+            total += float(np.sum(-np.log(found.log_sd) - np.minimum(found.score**2, 9.0) / 2))
+        return total / 2
 
     top = likelihood(best)
     for step in ("reach", "share"):
@@ -160,7 +182,7 @@ def leave_out(
     before, before_variance = others.without[spot] + local, others.variance[spot] + local_variance
     weight, value = design.weight[chosen], design.value[chosen]
     rest = spots.weight[spot] - weight
-    rest = np.where(design.num_runs[spot] > 1, np.maximum(rest, 0.0), 0.0)
+    rest = np.where((design.num_runs[spot] > 1) & near.has_siblings, np.maximum(rest, 0.0), 0.0)
     siblings = (spots.weight[spot] * spots.mean[spot] - weight * value) / np.where(rest > 0, rest, 1.0)
     precision = 1 / before_variance + rest / noise
     expected = (before / before_variance + rest / noise * siblings) / precision
