@@ -87,11 +87,12 @@ def main() -> None:
     write_page(
         "callback_overhead",
         "What the MLflow callback costs a training",
-        f"A Llama of 4 layers trained on a CPU for {STEPS} steps of 4 x {SEQ_LEN} tokens with evaluation and checkpoint "
-        f"every {EVERY} steps, logged into SQLite: the run took {run_s:.0f} s, of which {inside_s:.2f} s were spent in "
-        f"the callback: **{inside_s / run_s:.2%}**. What happens once (describing the run, the estimate, the peaks) takes "
-        f"{once_s:.2f} s, imports included, and each step {1e6 * step_s:.0f} µs: with these, every training that lasts "
-        f"more than {once_s / MAX_RATIO / 60:.1f} minutes at steps of 0.1 s or more stays below {MAX_RATIO:.0%}.",
+        f"A Llama of 4 layers trained on a CPU for {STEPS} steps of 4 x {SEQ_LEN} tokens with evaluation and "
+        f"checkpoint every {EVERY} steps, logged into SQLite: the run took {run_s:.0f} s, of which {inside_s:.2f} s "
+        f"were spent in the callback: **{inside_s / run_s:.2%}**. What happens once (describing the run, the estimate, "
+        f"the peaks) takes {once_s:.2f} s, imports included, and each step {1e6 * step_s:.0f} µs: with these, every "
+        f"training that lasts more than {once_s / MAX_RATIO / 60:.1f} minutes at steps of 0.1 s or more stays below "
+        f"{MAX_RATIO:.0%}.",
         ("event", "calls", "seconds", "µs a call"),
         rows,
     )

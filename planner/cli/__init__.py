@@ -24,6 +24,7 @@ COMMANDS = {
     "forecast": "planner.cli.forecast",
     "drift": "planner.cli.drift",
     "history": "planner.cli.history",
+    "doctor": "planner.cli.doctor",
     "backtest": "planner.cli.backtest",
     "calibration": "planner.cli.calibration",
     "catalog": "planner.cli.catalog",
