@@ -1,5 +1,7 @@
 """Parameters that a trainer counts: all but the input embedding, and those of a low-rank adapter."""
 
+from functools import lru_cache
+
 from planner.domain.layer_matrices import (
     attention_bias_size,
     attention_matrices,
@@ -12,6 +14,7 @@ from planner.domain.layer_matrices import (
 from planner.domain.model_spec import ModelSpec
 
 
+@lru_cache(maxsize=1024)
 def params_without_input_embedding(model: ModelSpec) -> int:
     """Parameters that enter ``total_flos`` of Hugging Face's Trainer: ``num_parameters(exclude_embeddings=True)``.
 

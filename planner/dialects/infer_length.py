@@ -193,7 +193,8 @@ def _per_sample(tokens: float, samples: float | None) -> tuple[int | None, bool]
     if not samples:
         return None, False
     mean = tokens / samples
-    return (round(mean), abs(mean - round(mean)) <= WHOLE_TOLERANCE * mean) if mean >= 0.5 else (None, False)
+    whole = max(round(mean), 1)
+    return (whole, abs(mean - whole) <= WHOLE_TOLERANCE * mean) if mean >= 0.5 else (None, False)
 
 
 def _oddness(length: int) -> int:

@@ -92,7 +92,8 @@ def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -
         module.describe(facts, params, draft)
     read_artifacts(facts, draft)
     names = [module.NAME for module in spoken]
-    if planner_contract.recognises(facts):
+    says_itself = planner_contract.recognises(facts)
+    if says_itself:
         planner_contract.describe(facts, draft)
         names.append(planner_contract.NAME)
     dialect = "+".join(names) or "unknown"
@@ -111,7 +112,7 @@ def _describe(facts: RunFacts, draft: Draft, hardware: Sequence[HardwareRule]) -
     read_phases(facts, params, draft)
     read_device_usage(facts, draft)
     read_failure(facts, draft)
-    if planner_contract.recognises(facts):
+    if says_itself:
         planner_contract.read_actuals(facts, draft)
     if facts.bill_usd is not None:
         draft.put("actual.cost_usd", facts.bill_usd, "logged", f"cloud bill: {facts.num_charges} charges tagged for it")

@@ -19,6 +19,8 @@ class Params:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
+        self._dotted: dict[str, dict[str, Any]] | None = None
+        """Values of dotted names by what stands before the first dot."""
 
     def __contains__(self, name: str) -> bool:
         return self.text(name) is not None
@@ -47,14 +49,26 @@ class Params:
 
     def nested(self, name: str) -> dict[str, Any]:
         """A dictionary that was logged as text (Python or JSON) or as dotted params; empty where there is none."""
-        prefix = f"{name}."
-        dotted: dict[str, Any] = {
-            key[len(prefix) :]: value for key, value in self._values.items() if key.startswith(prefix)
-        }
+        dotted = self._below(name)
         text = self._values.get(name, "").strip()
         if not text.startswith("{") or len(text) > LONGEST_NESTED_TEXT:
             return dotted
         return {**_dictionary(text), **dotted}
+
+    def _below(self, name: str) -> dict[str, Any]:
+        if self._dotted is None:
+            self._dotted = {}
+            for key, value in self._values.items():
+                owner, dot, inner = key.partition(".")
+                if dot:
+                    self._dotted.setdefault(owner, {})[inner] = value
+        owner, _, rest = name.partition(".")
+        found = self._dotted.get(owner, {})
+        return (
+            {key[len(rest) + 1 :]: value for key, value in found.items() if key.startswith(f"{rest}.")}
+            if rest
+            else dict(found)
+        )
 
     def words(self, name: str) -> tuple[str, ...]:
         """A list that was logged as text, or words apart from each other by blanks, commas or plus signs."""

@@ -39,7 +39,8 @@ ON_HF_TRAINER: Sequence[Dialect] = (trl, axolotl, llama_factory, ms_swift, unslo
 
 def recognised(facts: RunFacts) -> list[Dialect]:
     """What the run speaks, in the order in which it is to be read."""
-    spoken = [module for module in FRAMEWORKS if module.recognises(facts)][:1]
-    if hf_trainer in spoken:
-        spoken += [module for module in ON_HF_TRAINER if module.recognises(facts)]
-    return spoken
+    first = next((module for module in FRAMEWORKS if module.recognises(facts)), None)
+    if first is None:
+        return []
+    above = ON_HF_TRAINER if first is hf_trainer else ()
+    return [first, *(module for module in above if module.recognises(facts))]

@@ -8,6 +8,8 @@ from functools import cache
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
+from pydantic_core import to_json
+
 from planner.domain import Frozen
 from planner.errors import WarehouseError
 from planner.warehouse.connection import Warehouse
@@ -172,8 +174,7 @@ def as_arrow(row_type: type[Frozen], rows: Iterable[Frozen]) -> Any:
     nested = {c.name for c in columns if c.sql_type == "JSON"}
     values: dict[str, list[Any]] = {c.name: [] for c in columns}
     for row in rows:
-        plain = row.model_dump(mode="json", include=nested)
         for name, column in values.items():
             value = getattr(row, name)
-            column.append(json.dumps(plain[name], sort_keys=True) if name in nested and value is not None else value)
+            column.append(to_json(value).decode() if name in nested and value is not None else value)
     return pa.table({c.name: pa.array(values[c.name], type=arrow_types[c.sql_type]) for c in columns})
