@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from planner.catalog.instance_network import with_instance_network
 from planner.catalog.load import Catalog
 from planner.dialects.model_config import kind_of, read_model_config
 from planner.domain import Frozen
@@ -261,12 +262,18 @@ def _with_model(content: dict[str, Any], folder: Path, catalog: Catalog, origin:
 
 
 def load_run(path: Path, catalog: Catalog, settings: Iterable[str] = ()) -> RunConfig:
-    """The run in a YAML file; it is called after the file unless it names itself."""
+    """The run in a YAML file; it is called after the file unless it names itself.
+
+    Where it spans nodes of a provider and states no network between them, that of the provider's instances is taken.
+    """
     settings = tuple(settings)
     content = override(read_yaml(path), settings)
     origin = f"{path} with --set {' '.join(settings):.200}" if settings else str(path)
     content = _with_model(content, path.parent, catalog, origin)
-    return validate(RunConfig, {"name": path.stem, **content}, catalog, origin)
+    config = validate(RunConfig, {"name": path.stem, **content}, catalog, origin)
+    if config.cluster is None or config.cluster.num_nodes == 1:
+        return config
+    return with_instance_network(config, catalog.instances)
 
 
 def load_programme(path: Path, catalog: Catalog) -> Programme:

@@ -47,6 +47,8 @@ class Cluster(Frozen):
     """FOCUS pricing category: on demand, spot, or reserved."""
     instance_type: str | None = Field(default=None, max_length=200)
     """Price of this instance type alone; None: at each provider the one that bills least."""
+    storage_class: str | None = Field(default=None, max_length=200)
+    """Storage product whose price holds, as the price book names it (``S3 Standard``); None: the cheapest."""
     usd_per_accelerator_hour: float | None = Field(default=None, ge=0, le=100_000)
     """Your own price; it goes before the price book."""
     owned: OwnedPrice | None = None

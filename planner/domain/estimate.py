@@ -140,6 +140,14 @@ class CheckpointAdvice(Frozen):
     """The same in writes of 1 MiB."""
 
 
+class StoredMonths(Frozen):
+    """What is kept in some months after the run, the first being month 1."""
+
+    first_month: int = Field(gt=0)
+    last_month: int = Field(gt=0)
+    size_bytes: float = Field(ge=0)
+
+
 class Estimate(Frozen):
     """What one run is expected to need."""
 
@@ -168,10 +176,17 @@ class Estimate(Frozen):
     checkpoint_advice: CheckpointAdvice | None = None
     storage_bytes: Quantiles
     storage_breakdown_bytes: dict[str, float]
+    storage_months: tuple[StoredMonths, ...] = ()
+    """What is still kept as the retention of each part runs out."""
+    working_storage_bytes: float | None = Field(default=None, ge=0)
+    """Fast storage beside the accelerators while the run goes on: model, data, the checkpoint that is written and the
+    one before it."""
     network_bytes: Quantiles
     network_breakdown_bytes: dict[str, float]
     inter_node_bytes_per_s: float
     """Traffic one accelerator sends to other nodes while training; 0 on one node."""
+    inter_node_link_bytes_per_s: float | None = Field(default=None, gt=0)
+    """What its share of the network can carry, one way; None on one node."""
     cost_usd: Quantiles | None
     """None where no price is known; ``notes`` say why."""
     cost_breakdown_usd: dict[str, float]

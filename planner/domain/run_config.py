@@ -63,7 +63,8 @@ class Generation(Frozen):
 
 
 PRICE_FIELDS = {
-    "provider", "region", "pricing_category", "instance_type", "usd_per_accelerator_hour", "owned", "power"
+    "provider", "region", "pricing_category", "instance_type", "storage_class", "usd_per_accelerator_hour", "owned",
+    "power",
 }  # fmt: skip
 """Fields of a cluster that say what it costs and draws, not what it is."""
 READER_FIELDS = {"origin", "assumption"}

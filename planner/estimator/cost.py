@@ -136,8 +136,9 @@ def _owned_quote(cluster: Cluster, owned: OwnedPrice) -> Quote:
 def side_price(resource: str, cluster: Cluster, prices: PriceBook | None, on: date | None) -> float | None:
     if prices is None:
         return None
+    product = cluster.storage_class if resource == "storage" else None
     for region in (cluster.region, None):
-        where = (cluster.provider, region, None, None)
+        where = (cluster.provider, region, None, product)
         usd = _quote(_ById(prices), on or date.max, resource, None, 1, where).usd
         if usd is not None:
             return usd.p50
@@ -186,7 +187,9 @@ def cost_of_run(
     ):
         price = side_price(resource, cluster, prices, on)
         if price is None:
-            notes.append(f"cost leaves out {resource}: no price for {cluster.provider or 'any provider'}")
+            product = cluster.storage_class if resource == "storage" else None
+            sold = f"{product} of " if product else ""
+            notes.append(f"cost leaves out {resource}: no price for {sold}{cluster.provider or 'any provider'}")
         else:
             sides[row] = size_bytes / GIB * price
     rows |= sides

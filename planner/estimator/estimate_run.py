@@ -15,7 +15,16 @@ from planner.estimator.network import inter_node_bytes_per_s, network_rows
 from planner.estimator.padding import real_tokens_ratio
 from planner.estimator.physics import Physics, run_physics
 from planner.estimator.quantile_mixture import Triple, mix
-from planner.estimator.storage import base_model_bytes, dataset_bytes, storage_rows, stored_byte_months
+from planner.estimator.step_time.links import network_bytes_per_s
+from planner.estimator.storage import (
+    base_model_bytes,
+    dataset_bytes,
+    kept_by_month,
+    storage_rows,
+    stored_byte_months,
+    working_bytes,
+)
+from planner.estimator.throughput_constants import THROUGHPUT
 from planner.estimator.unknowns import describe, expand
 from planner.estimator.workload import known
 from planner.units import format_duration
@@ -88,9 +97,14 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         checkpoint_advice=_checkpoint_advice(shown),
         storage_bytes=Quantiles.lognormal(sum(stored.values()), SIZE_LOG_SD),
         storage_breakdown_bytes=stored,
+        storage_months=kept_by_month(config.operations.retention, stored),
+        working_storage_bytes=working_bytes(
+            stored, checkpoint_bytes=shown.checkpoint_bytes, num_written=shown.course.num_written
+        ),
         network_bytes=Quantiles.lognormal(sum(moved.values()), SIZE_LOG_SD),
         network_breakdown_bytes=moved,
         inter_node_bytes_per_s=inter_node_bytes_per_s(shown.run, step_s),
+        inter_node_link_bytes_per_s=network_bytes_per_s(shown.run, THROUGHPUT) if shown.run.num_nodes > 1 else None,
         cost_usd=cost,
         cost_breakdown_usd=cost_rows,
         power_w=draw.power_w,
@@ -119,6 +133,9 @@ def _notes(config: RunConfig, shown: Physics, unknowns: tuple[str, ...]) -> tupl
         )
     if shown.run.num_nodes > 1 and shown.run.inter_node_bytes_per_s is None:
         notes.append("cluster.inter_node_bytes_per_s_per_accelerator is not given: 25 GB/s were taken")
+    if config.operations.queue_wait_s:
+        wait = format_duration(config.operations.queue_wait_s)
+        notes.append(f"it waits {wait} in the queue before it starts: not part of the duration, and not billed")
     lost_s, work_s = shown.course.interruptions.lost_s, shown.train_tokens / shown.tokens_per_s_per_accelerator[1]
     if lost_s * shown.run.num_devices > LARGE_LOSS_RATIO * work_s:
         notes.append(

@@ -11,12 +11,13 @@ def linear_forward_flop(tokens: Number, matmul_params: Number) -> Number:
     return 2.0 * tokens * matmul_params
 
 
-def attention_forward_flop(tokens: Number, seq_len: Number, q_dim: Number, num_layers: Number) -> Number:
-    """Forward FLOP of causal scores and their product with the values, half of ``4 x tokens x seq_len x q_dim``.
+def attention_forward_flop(tokens: Number, seq_len: Number, attention_dim: Number, num_layers: Number) -> Number:
+    """Forward FLOP of causal scores and their product with the values, half of ``4 x tokens x seq_len x width``.
 
+    ``attention_dim``: mean width of all heads' queries and of their values, which differ under latent attention.
     Source: arXiv 2205.05198, appendix A, times 1/2 for the causal mask (arXiv 2307.08691, section 4.1).
     """
-    return 4.0 * tokens * seq_len * q_dim * 0.5 * num_layers
+    return 4.0 * tokens * seq_len * attention_dim * 0.5 * num_layers
 
 
 def model_flop(
@@ -26,7 +27,7 @@ def model_flop(
     matmul_params: Number,
     adapter_params: Number,
     trains_base: bool,
-    q_dim: Number,
+    attention_dim: Number,
     num_layers: Number,
 ) -> Number:
     """FLOP that training needs: forward, gradient of inputs, gradient of trained weights; recompute is left out.
@@ -37,7 +38,7 @@ def model_flop(
     return (
         base_passes * linear_forward_flop(tokens, matmul_params)
         + 3.0 * linear_forward_flop(tokens, adapter_params)
-        + 3.0 * attention_forward_flop(tokens, seq_len, q_dim, num_layers)
+        + 3.0 * attention_forward_flop(tokens, seq_len, attention_dim, num_layers)
     )
 
 
@@ -48,13 +49,13 @@ def hardware_flop(
     matmul_params: Number,
     adapter_params: Number,
     trains_base: bool,
-    q_dim: Number,
+    attention_dim: Number,
     num_layers: Number,
     recomputed_ratio: Number,
 ) -> Number:
     """FLOP that the device executes: the model's and the recomputed share of the forward pass."""
     forward = linear_forward_flop(tokens, matmul_params + adapter_params) + attention_forward_flop(
-        tokens, seq_len, q_dim, num_layers
+        tokens, seq_len, attention_dim, num_layers
     )
     return recomputed_ratio * forward + model_flop(
         tokens=tokens,
@@ -62,6 +63,6 @@ def hardware_flop(
         matmul_params=matmul_params,
         adapter_params=adapter_params,
         trains_base=trains_base,
-        q_dim=q_dim,
+        attention_dim=attention_dim,
         num_layers=num_layers,
     )

@@ -74,7 +74,7 @@ def run_physics(config: RunConfig) -> Physics:
         matmul_params=matmul_params(run),
         adapter_params=1.0 * run.model.num_layers * run.adapter.active_params_per_layer,
         trains_base=run.trains_base,
-        q_dim=run.model.q_dim,
+        attention_dim=(run.model.q_dim + run.model.v_dim) / 2.0,
         num_layers=run.model.num_layers,
     )
     training_s = train_tokens / speed / run.num_devices

@@ -1,7 +1,9 @@
 """Bytes that a run leaves on disks."""
 
+import math
 from collections.abc import Mapping
 
+from planner.domain.estimate import StoredMonths
 from planner.domain.operations import Retention
 from planner.domain.run_config import RunConfig
 from planner.estimator.workload import Workload
@@ -70,3 +72,23 @@ def storage_rows(config: RunConfig, run: Workload, *, steps: int, train_tokens: 
 def stored_byte_months(config: RunConfig, rows: Mapping[str, float]) -> float:
     """Rows of ``storage_rows`` times the months that each is kept."""
     return sum(size_bytes * months_kept(config.operations.retention, content) for content, size_bytes in rows.items())
+
+
+def kept_by_month(retention: Retention, rows: Mapping[str, float]) -> tuple[StoredMonths, ...]:
+    """What is kept in the months after the run: a part counts in every month that it is kept in, begun ones too."""
+    ends = {content: math.ceil(months_kept(retention, content)) for content in rows}
+    found, first = [], 1
+    for last in sorted({end for end in ends.values() if end > 0}):
+        size_bytes = sum(rows[content] for content, end in ends.items() if end >= last)
+        found.append(StoredMonths(first_month=first, last_month=last, size_bytes=size_bytes))
+        first = last + 1
+    return tuple(found)
+
+
+def working_bytes(rows: Mapping[str, float], *, checkpoint_bytes: float, num_written: int) -> float:
+    """Fast storage while the run goes on: model, data, logs and two checkpoints, one complete while another is written.
+
+    Earlier ones can be moved to cheaper storage at once.
+    """
+    at_once = checkpoint_bytes * min(num_written, 2)
+    return rows["base_model"] + rows["dataset"] + rows["logs"] + at_once

@@ -89,6 +89,7 @@ class ThroughputConstants:
     ops_per_layer: float
     ops_per_adapter: float
     ops_per_expert: float
+    ops_per_gathered_tensor: float
     ops_per_optimizer_tensor: float
     input_tokens_per_s: float
 

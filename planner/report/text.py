@@ -37,18 +37,42 @@ def print_estimate(config: RunConfig, estimate: Estimate) -> None:
     if estimate.inter_node_bytes_per_s:
         console.print(
             f"between nodes: {format_bytes(estimate.inter_node_bytes_per_s)}/s from each accelerator while training"
+            f"{_of_link(estimate)}"
         )
+    console.print(_storage_words(estimate))
     if advice := estimate.checkpoint_advice:
         every = f"every {advice.best_every_steps:,} steps" if advice.best_every_steps else "once, at the end,"
         console.print(
             f"checkpoints: {every} lose least against {advice.expected_interruptions:.2g} expected interruptions; "
-            f"as planned storage needs {format_bytes(advice.needed_bytes_per_s)}/s"
+            f"as planned storage needs {format_bytes(advice.needed_bytes_per_s)}/s, "
+            f"{advice.needed_iops:,.0f} writes of 1 MiB a second"
         )
     if estimate.unknowns:
         console.print(f"[yellow]not stated, so the figures span every possibility:[/] {', '.join(estimate.unknowns)}")
     for note in estimate.notes:
         console.print(f"note: {plain(note)}")
     console.print(_provenance(estimate))
+
+
+def _of_link(estimate: Estimate) -> str:
+    """Traffic of one step, and against what the link carries."""
+    link, step_s = estimate.inter_node_link_bytes_per_s, sum(estimate.step_time_breakdown_s.values())
+    if link is None:
+        return ""
+    of_step = format_bytes(estimate.inter_node_bytes_per_s * step_s)
+    return f", {of_step} a step: {estimate.inter_node_bytes_per_s / link:.0%} of {format_bytes(link)}/s"
+
+
+def _storage_words(estimate: Estimate) -> str:
+    parts = []
+    if estimate.working_storage_bytes is not None:
+        parts.append(f"{format_bytes(estimate.working_storage_bytes)} of fast storage while it runs")
+    for span in estimate.storage_months:
+        months = f"month {span.first_month}"
+        if span.last_month > span.first_month:
+            months = f"months {span.first_month} to {span.last_month}"
+        parts.append(f"{months} {format_bytes(span.size_bytes)}")
+    return f"kept: {', '.join(parts)}" if parts else "kept: nothing after the run"
 
 
 def _what(config: RunConfig, estimate: Estimate) -> str:

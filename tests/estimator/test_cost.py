@@ -102,6 +102,22 @@ def test_a_side_price_that_is_missing_is_left_out_with_a_note(make_config: Any) 
     assert len(notes) == 2
 
 
+def test_the_price_of_a_storage_class_is_taken_where_it_is_named(make_config: Any) -> None:
+    fast = price(resource="storage", accelerator=None, instance_type="fast", usd_per_unit=0.5, unit="gib_month")
+    book = PriceBook(prices=(*BOOK.prices, fast))
+
+    def storage_usd(**fields: str) -> float | None:
+        cluster = make_config(cluster={"provider": "one", "region": "here", **fields}).cluster
+        _, rows, notes = cost_of_run(
+            cluster, book, DAY, accelerator_hours=HOURS, stored_byte_months=10 * GIB, uploaded_bytes=0.0
+        )
+        return rows.get("storage") if not notes else None
+
+    assert storage_usd() == pytest.approx(0.2)
+    assert storage_usd(storage_class="fast") == pytest.approx(5.0)
+    assert storage_usd(storage_class="of nobody") is None
+
+
 def test_twice_the_hours_double_the_compute_row_only(make_config: Any) -> None:
     cluster = make_config(cluster={"provider": "one"}).cluster
     cost, rows, _ = cost_of_run(

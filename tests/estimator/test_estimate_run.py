@@ -160,3 +160,17 @@ def test_every_accelerator_of_the_catalog_can_be_estimated(make_config: Any, slu
 def test_a_format_that_the_accelerator_lacks_is_said(make_config: Any, accelerator: str, is_noted: bool) -> None:
     notes = estimate_run(make_config(accelerator=accelerator, precision="bf16")).notes
     assert any("no known speed in bf16" in note for note in notes) == is_noted
+
+
+def test_a_wait_in_the_queue_is_told_and_neither_lengthens_nor_costs(make_config: Any) -> None:
+    at_once, later = make_config(), make_config(operations={"queue_wait_s": 7200.0})
+    assert estimate_run(later).duration_s == estimate_run(at_once).duration_s
+    assert any("2.0 h in the queue" in note for note in estimate_run(later).notes)
+
+
+def test_traffic_between_nodes_is_held_against_their_link(make_config: Any) -> None:
+    one = estimate_run(make_config(count=8))
+    two = estimate_run(make_config(count=16, cluster={"inter_node_bytes_per_s_per_accelerator": 1e9}))
+    assert (one.inter_node_bytes_per_s, one.inter_node_link_bytes_per_s) == (0.0, None)
+    assert two.inter_node_link_bytes_per_s == 1e9
+    assert 0 < two.inter_node_bytes_per_s < 1e9

@@ -3,9 +3,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from planner.catalog.load import load_catalog
 from planner.estimator.flops import attention_forward_flop, hardware_flop, linear_forward_flop, model_flop
+from planner.estimator.step_time.attention import attention_flop
+from planner.estimator.workload import workload
 
-SHAPE = {"tokens": 12.0, "seq_len": 6.0, "q_dim": 8.0, "num_layers": 3.0}
+SHAPE = {"tokens": 12.0, "seq_len": 6.0, "attention_dim": 8.0, "num_layers": 3.0}
 
 
 def test_a_matrix_product_costs_two_operations_for_each_parameter_and_token() -> None:
@@ -49,6 +52,24 @@ def test_full_recompute_adds_one_forward_pass_to_the_hardware_only() -> None:
 def test_formulas_hold_for_arrays() -> None:
     tokens = np.array([1.0, 2.0, 4.0])
     flop = model_flop(
-        tokens=tokens, seq_len=8.0, matmul_params=10.0, adapter_params=1.0, trains_base=True, q_dim=4.0, num_layers=2.0
+        tokens=tokens,
+        seq_len=8.0,
+        matmul_params=10.0,
+        adapter_params=1.0,
+        trains_base=True,
+        attention_dim=4.0,
+        num_layers=2.0,
     )
     assert flop == pytest.approx(flop[0] * tokens)
+
+
+def test_latent_attention_multiplies_queries_and_values_of_different_width(make_config: Any) -> None:
+    model = load_catalog().models["deepseek-v3"]
+    assert model.v_dim < model.q_dim
+    run = workload(make_config(model="deepseek-v3", method="full"))
+    scores = 2.0 * 100.0 * run.fed_tokens * model.q_dim * 0.5 * model.num_layers
+    mixing = 2.0 * 100.0 * run.fed_tokens * model.v_dim * 0.5 * model.num_layers
+    width = (model.q_dim + model.v_dim) / 2.0
+    found = attention_forward_flop(100.0, run.fed_tokens, width, model.num_layers)
+    assert found == pytest.approx(scores + mixing)
+    assert found == pytest.approx(attention_flop(run, 100.0))

@@ -20,3 +20,9 @@ def test_compiled_software_launches_less(make_workload: Any) -> None:
 
 def test_full_fine_tuning_steps_every_tensor(make_workload: Any) -> None:
     assert step_operations(make_workload(method="full"), C) == C.ops_per_optimizer_tensor * (4 + 3 + 2) * 32
+
+
+def test_zero_3_fetches_every_tensor_even_on_one_device(make_workload: Any) -> None:
+    whole, divided = (make_workload(method="full", parallelism={"zero_stage": stage}) for stage in (0, 3))
+    more = pass_operations(divided, EVERYTHING, C) - pass_operations(whole, EVERYTHING, C)
+    assert more == pytest.approx(C.ops_per_gathered_tensor * (4 + 3 + 2) * 32 * 4)
