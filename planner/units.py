@@ -1,5 +1,6 @@
 """Units: one base unit per quantity inside (bytes, seconds, FLOP, USD), people's units only at the edges."""
 
+import re
 from decimal import Decimal
 
 KIB = 1024
@@ -39,6 +40,26 @@ def in_cents(amount_usd: float | Decimal) -> Decimal:
     """Dollars as they are paid: ``in_cents(0.125)`` is ``Decimal('0.12')``; half a cent goes to the even one."""
     exact = amount_usd if isinstance(amount_usd, Decimal) else Decimal(repr(float(amount_usd)))
     return exact.quantize(Decimal("0.01")) + 0
+
+
+DURATION_UNITS = {
+    "s": 1.0, "sec": 1.0, "m": MINUTE_S, "min": MINUTE_S, "h": HOUR_S, "d": DAY_S, "w": WEEK_S
+}  # fmt: skip
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a duration as people write it: ``parse_duration('1d 12h')`` is ``129600.0``.
+
+    Raises ``ValueError`` where it is none, or not above 0.
+    """
+    parts = re.findall(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)", text.lower())
+    whole = "".join(f"{number}{unit}" for number, unit in parts)
+    if not parts or whole != re.sub(r"\s+", "", text.lower()) or any(unit not in DURATION_UNITS for _, unit in parts):
+        raise ValueError(f"{text!r:.100} is no duration: write 12h, 90min, 2d or 1d 12h")
+    seconds = sum(float(number) * DURATION_UNITS[unit] for number, unit in parts)
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"{text!r:.100}: a duration must be above 0")
+    return seconds
 
 
 def format_usd(amount_usd: float) -> str:

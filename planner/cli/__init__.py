@@ -19,6 +19,7 @@ COMMANDS = {
     "import-bill": "planner.cli.import_bill",
     "import-runs": "planner.cli.import_runs",
     "estimate": "planner.cli.estimate",
+    "advise": "planner.cli.advise",
     "gate": "planner.cli.gate",
     "dataset": "planner.cli.dataset",
     "forecast": "planner.cli.forecast",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from planner.domain.estimate import StoredMonths
 from planner.domain.operations import Retention
 from planner.domain.run_config import RunConfig
+from planner.estimator.elementwise import smaller
 from planner.estimator.workload import Workload
 
 HUB_BYTES_PER_PARAM = 2.0
@@ -60,7 +61,7 @@ def months_kept(retention: Retention, content: str) -> float:
 def storage_rows(config: RunConfig, run: Workload, *, steps: int, train_tokens: float) -> dict[str, float]:
     """Bytes kept after the run, by what they hold."""
     written = checkpoints_written(config, steps)
-    kept = written if config.checkpoints.keep_last is None else min(written, config.checkpoints.keep_last)
+    kept = written if config.checkpoints.keep_last is None else smaller(written, config.checkpoints.keep_last)
     return {
         "base_model": base_model_bytes(run),
         "dataset": dataset_bytes(config, train_tokens),

@@ -13,8 +13,10 @@ from typing import Any
 import jinja2
 import vl_convert
 
+from planner.advise.advice import Advice
 from planner.domain.estimate import Estimate
 from planner.report import drift_stories, estimate_tables, figures, tables
+from planner.report.advice_page import advice_values
 from planner.report.page import WeeklyPage
 from planner.report.quantities import format_ratio
 
@@ -64,6 +66,11 @@ def render_estimate(estimate: Estimate, config_name: str) -> str:
             "corrections": estimate_tables.corrections_table(estimate),
         },
     )
+
+
+def render_advice(advice: Advice) -> str:
+    """The front of time and cost as one self-contained HTML text."""
+    return _render("advice.html.j2", **advice_values(advice))
 
 
 def _render(template: str, **values: Any) -> str:
