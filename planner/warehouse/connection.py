@@ -6,7 +6,7 @@ and DuckDB complains about every object of its own that is alive then.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ MEMORY_LIMIT = "1GiB"
 """What does not fit is put on the disk, beside the warehouse."""
 SIGNS_OF_A_LOCK = ("could not set lock", "conflicting lock", "used by another process")
 """In DuckDB's words, on Unix and on Windows."""
+SIGNS_OF_A_FULL_DISK = ("could not write", "no space left", "file too large")
+"""In DuckDB's words, whatever the kind of its error: a commit says it too."""
 
 
 class Warehouse:
@@ -68,6 +70,8 @@ class Warehouse:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; inside another transaction it joins that one."""
+        import duckdb
+
         if self._in_transaction:
             yield
             return
@@ -77,7 +81,8 @@ class Warehouse:
             yield
             self._connection.commit()
         except BaseException:
-            self._connection.rollback()
+            with suppress(duckdb.Error):  # a commit that failed has rolled back itself
+                self._connection.rollback()
             raise
         finally:
             self._in_transaction = False
@@ -145,11 +150,17 @@ def _clear_when_full(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+    except duckdb.Error as error:
+        if not isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException) and not _is_full(error):
+            raise
         raise WarehouseError(
             f"cannot write {path} ({' '.join(str(error).split())[:300]}). What was written before stays; check the "
             "free space of its folder, then run the same command again"
         ) from error
+
+
+def _is_full(error: "duckdb.Error") -> bool:
+    return any(sign in str(error).lower() for sign in SIGNS_OF_A_FULL_DISK)
 
 
 def _is_locked(error: "duckdb.Error") -> bool:
