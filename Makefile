@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+EXTRAS ?= dashboard,dev
+comma := ,
+DEV := $(VENV)/.dev-$(subst $(comma),-,$(EXTRAS))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo test check format golden constraints clean
@@ -9,21 +12,21 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 demo: $(VENV)/.runtime
 	$(BIN)/foretune demo
 
-test: $(VENV)/.dev
+test: $(DEV)
 	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
 
-check: $(VENV)/.dev
+check: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.dev
+format: $(DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-constraints: $(VENV)/.dev
-	$(BIN)/python -m pip list --format=freeze --exclude foretune --exclude pip --exclude setuptools > constraints.txt
+constraints: $(DEV)
+	$(BIN)/python -m pip list --format=freeze --exclude foretune --exclude pip | sed 's/+cpu$$//' > constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .coverage
@@ -38,7 +41,7 @@ $(VENV)/.runtime: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+$(DEV): $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing foretune with its development tools into $(VENV) (two to four minutes, once)"
-	$(PIP) install --constraint constraints.txt --editable ".[dashboard,dev]"
+	$(PIP) install --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	@touch $@ $(VENV)/.runtime

@@ -25,6 +25,8 @@ Array = npt.NDArray[np.float64]
 Row = Mapping[str, str]
 FIGURES = ("allocated", "reserved", "device")
 RUNS = Path(__file__).parents[2] / "shared" / "measured_runs" / "runs.csv"
+TRACED = Path(__file__).with_name("traced_memory.csv")
+TRACED_SOURCE = "traced with fake tensors"
 
 
 class PublishedRun(NamedTuple):
@@ -52,30 +54,35 @@ class PublishedRuns(NamedTuple):
         return [run.row["source"] for run in self.runs]
 
     @property
+    def are_published(self) -> npt.NDArray[np.bool_]:
+        """False for traced rows, which constants are fitted on and no error is counted of."""
+        return np.array([source != TRACED_SOURCE for source in self.sources])
+
+    @property
     def cells(self) -> list[str]:
         """Source, model, accelerator and method: what is left out together."""
         columns = ("source", "model", "accelerator", "method")
         return ["|".join(run.row[column] for column in columns) for run in self.runs]
 
 
-def table_rows() -> list[Row]:
-    with RUNS.open(encoding="utf-8", newline="") as text:
+def table_rows(path: Path = RUNS) -> list[Row]:
+    with path.open(encoding="utf-8", newline="") as text:
         return list(csv.DictReader(text))
 
 
 def _figure(row: Row, figure: str) -> float:
-    cell = row[f"peak_{figure}_gib"]
+    cell = row.get(f"peak_{figure}_gib")
     return math.log(float(cell)) if cell and float(cell) > 0 else math.nan
 
 
-def published_runs(tiers: Sequence[str] = ("A",)) -> PublishedRuns:
-    """Rows of the given tiers with a memory figure of known definition that ran to their end."""
+def published_runs(tiers: Sequence[str] = ("A",), *, with_traced: bool = False) -> PublishedRuns:
+    """Rows of the given tiers with a memory figure of known definition that ran to their end, and traced ones."""
     catalog = load_catalog()
     found: list[PublishedRun] = []
     measured, unread = [], {}
     numbers: dict[str, int] = {}
     alternatives: list[list[tuple[float, Workload]]] = []
-    for row in table_rows():
+    for row in (*table_rows(), *(table_rows(TRACED) if with_traced else ())):
         figures = [_figure(row, figure) for figure in FIGURES]
         if row["memory_tier"] not in tiers or row["outcome"] != "ok" or all(map(math.isnan, figures)):
             continue

@@ -9,14 +9,13 @@ import csv
 import itertools
 import random
 import warnings
-from pathlib import Path
 
 from benchmarks.fake_training import traced_peak_bytes
+from benchmarks.published_memory import TRACED, TRACED_SOURCE
 from planner.catalog.load import load_catalog
 from planner.dialects.run_table import read_row
 from planner.units import GIB
 
-TABLE = Path(__file__).with_suffix(".csv")
 DIMS = (
     # hidden, heads, key/value heads, head dim, feed-forward, vocabulary
     (896, 14, 2, 64, 4864, 8000),
@@ -47,7 +46,7 @@ def shapes(count: int) -> list[dict[str, str]]:
         hidden, heads, kv_heads, head_dim, ffn, vocab = dims
         rows.append(
             {
-                "id": f"traced-{number:03d}", "source": "traced with fake tensors", "kind": "finetune", "outcome": "ok",
+                "id": f"traced-{number:03d}", "source": TRACED_SOURCE, "kind": "finetune", "outcome": "ok",
                 "evidence": "measured", "memory_tier": "A", "method": method[0], "base_quant": "none",
                 "lora_rank": str(rank) if method[1] else "", "lora_targets": method[1], "adapter_dtype": method[2],
                 "model": f"llama-{hidden}-{layers}", "num_layers": str(layers), "hidden_dim": str(hidden),
@@ -70,7 +69,7 @@ def main() -> None:
     count = parser.parse_args().count
     warnings.simplefilter("ignore")
     catalog = load_catalog()
-    with TABLE.open("w", encoding="utf-8", newline="") as text:
+    with TRACED.open("w", encoding="utf-8", newline="") as text:
         writer = None
         for row in shapes(count):
             config = read_row(row, catalog).config

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from planner.domain.run_vocabulary import Compiler
+from planner.domain.run_vocabulary import Compiler, LossKernel
 
 SoftwareClass = Literal["stock", "lean", "compiled", "tuned"]
 
@@ -69,6 +69,20 @@ STOCK_KBIT_PREPARATION = ("trl", "peft", "swift", "llama-factory", "llamafactory
 """Software that prepares a quantised model for training as peft does."""
 FULL_MODEL_LOADERS = ("litgpt", "lightning")
 """Software whose devices each read the whole model before it is divided."""
+KEY_HEAD_REPEATERS = ("litgpt", "lightning")
+"""Software that copies keys and values to all heads before PyTorch's own kernel, which does not need it."""
+USUAL_LOSS: dict[str, LossKernel] = {
+    "llm-foundry": "fused_ce",
+    "composer": "fused_ce",
+    "megatron": "fused_ce",
+    "nemo": "fused_ce",
+    "torchtune": "chunked_ce",
+}
+"""Loss of software that replaces the stock one where nothing else is asked for.
+
+MPT of llm-foundry: ``loss_fn: fused_crossentropy``. Megatron's vocabulary-parallel loss works in place on one fp32
+copy of the logits, fused or not (arXiv 1909.08053). Recipes of torchtune: chunked output.
+"""
 LONGEST_SAMPLE_FIRST = ("litgpt", "lightning")
 """Software that measures the longest sample and feeds it first: its length is that sample's, not a cap."""
 NO_UPCAST_MODELS = (
@@ -91,6 +105,11 @@ def keeps_adapter_fp32(framework: str | None) -> bool:
     return not _names(framework, ADAPTER_IN_COMPUTE_DTYPE)
 
 
+def usual_loss(framework: str | None) -> LossKernel | None:
+    """The loss that a framework documents as its own; None where it has none or is not known."""
+    return next((loss for part, loss in USUAL_LOSS.items() if _names(framework, (part,))), None)
+
+
 def uses_stock_kbit_preparation(framework: str | None) -> bool:
     """Norms, embeddings, head and the residual stream in fp32 over a bitsandbytes base."""
     return _names(framework, STOCK_KBIT_PREPARATION)
@@ -98,6 +117,10 @@ def uses_stock_kbit_preparation(framework: str | None) -> bool:
 
 def loads_full_model(framework: str | None) -> bool:
     return _names(framework, FULL_MODEL_LOADERS)
+
+
+def repeats_key_heads(framework: str | None) -> bool:
+    return _names(framework, KEY_HEAD_REPEATERS)
 
 
 def feeds_longest_first(framework: str | None) -> bool:

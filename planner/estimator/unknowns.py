@@ -13,7 +13,7 @@ from planner.estimator.adapter_guess import guess_adapter
 from planner.estimator.adapter_size import WITHOUT_MODULES
 from planner.estimator.adapter_traits import traits_of
 from planner.estimator.elementwise import always, larger, rounded, sometimes
-from planner.estimator.software import software_class
+from planner.estimator.software import software_class, usual_loss
 
 MAX_ALTERNATIVES = 16
 LAYOUT_FIELDS = ("zero_stage", "sequence_parallel")
@@ -115,6 +115,12 @@ def _precision_axis(config: RunConfig) -> Axis:
     return Axis("precision", options)
 
 
+def _loss_axis(config: RunConfig) -> Axis:
+    usual = usual_loss(config.framework)
+    own = None if usual is None else ((0.8, {"loss": usual}), (0.2, {"loss": "full_logits"}))
+    return Axis("loss", own or OPTIONS["loss"])
+
+
 def _longest(tokens: float) -> Update:
     longest = larger(1, rounded(tokens))
     return {"seq_len": longest, "max_tokens_per_sample": longest}
@@ -186,7 +192,7 @@ def unknown_axes(config: RunConfig) -> list[Axis]:
         axes.append(Axis("gradient_accumulation_steps", OPTIONS["gradient_accumulation_steps"]))
     axes.extend(_length_axes(config))
     if config.loss is None:
-        axes.append(Axis("loss", OPTIONS["loss"]))
+        axes.append(_loss_axis(config))
     if config.method != "full" and config.model is not None:
         axes.extend(_adapter_axes(config, config.model))
     if config.attention is None:

@@ -95,3 +95,12 @@ def test_dynamic_padding_without_a_mean_spans_short_and_long_samples(make_config
     means = [a.config.mean_tokens_per_sample for a in alternatives]
     assert means == [pytest.approx(0.3 * 2048), pytest.approx(0.9 * 2048)]
     assert names == ("mean_tokens_per_sample",)
+
+
+def test_an_unknown_loss_is_likely_the_documented_one_of_the_software_and_never_taken_for_certain(
+    make_config: Any,
+) -> None:
+    alternatives, _ = expand(make_config(loss=None, framework="llm-foundry"))
+    found = {alternative.config.loss: alternative.weight for alternative in alternatives}
+    assert set(found) == {"fused_ce", "full_logits"}
+    assert found["fused_ce"] > found["full_logits"]

@@ -64,10 +64,12 @@ def test_pairs_are_fed_as_two_sequences(make_workload: Any) -> None:
     assert make_workload(objective="dpo").micro_batch_size == 2 * make_workload().micro_batch_size
 
 
-def test_grouped_heads_are_repeated_unless_the_kernel_reads_them_grouped(make_workload: Any) -> None:
-    assert make_workload(attention="sdpa").repeats_key_heads
-    assert not make_workload(attention="flash").repeats_key_heads
-    assert not make_workload(attention="sdpa", compiler="torch_compile").repeats_key_heads
+def test_grouped_heads_are_repeated_where_scores_are_written_out_or_software_copies_them(make_workload: Any) -> None:
+    assert make_workload(attention="eager").repeats_key_heads
+    assert make_workload(attention="sdpa", framework="litgpt").repeats_key_heads
+    assert not make_workload(attention="sdpa").repeats_key_heads
+    assert not make_workload(attention="flash", framework="litgpt").repeats_key_heads
+    assert not make_workload(attention="eager", compiler="torch_compile").repeats_key_heads
 
 
 def test_loss_without_upcast_follows_the_model_and_its_precision(make_workload: Any) -> None:

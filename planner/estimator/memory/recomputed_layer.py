@@ -1,14 +1,17 @@
 """What lives inside one layer while its gradient is computed."""
 
+from planner.estimator.elementwise import larger, smaller
 from planner.estimator.memory.hidden_states import hidden_divisor
-from planner.estimator.memory.saved_activations import layer_bytes_per_token
+from planner.estimator.memory.saved_activations import kept_bytes_per_token, layer_bytes_per_token
 from planner.estimator.workload import Workload
 
 
 def recomputed_bytes(run: Workload) -> float:
-    """Activations of one layer that checkpointing computes again; 0 without checkpointing."""
+    """Activations of one layer that checkpointing computes again: no more than it left out; 0 without checkpointing."""
+    whole = layer_bytes_per_token(run)
     share = run.constants.recomputed_layer_ratio * run.recomputed_ratio
-    return share * run.pass_tokens * layer_bytes_per_token(run)
+    left_out = larger(whole - kept_bytes_per_token(run), 0.0)
+    return run.pass_tokens * smaller(share * whole, left_out)
 
 
 def backward_temporaries_bytes(run: Workload) -> float:
