@@ -190,7 +190,10 @@ def _optional(
     for field in OPTIONAL:
         concerned = [run for run in runs if run.problem is None and field.applies(run.config)]
         unknown = [run for run in concerned if _value(run.config, field.name) is None]
-        bare = _fact(experiment, field.name, concerned, unknown, "wider estimate", field.line)
+        seen = {_value(run.config, field.name) for run in concerned}
+        agreed = seen.pop() if len(seen) == 1 else None
+        line = field._replace(value=repr(agreed)).line if isinstance(agreed, str | int | float) else field.line
+        bare = _fact(experiment, field.name, concerned, unknown, "wider estimate", line.replace("'", '"'))
         if not (bare.num_unknown or bare.num_inferred):
             continue
         ranges = _ranges(field, examples)

@@ -83,6 +83,13 @@ def test_what_rests_on_an_inference_is_named_after_what_is_unknown() -> None:
     assert inferred["activation_checkpointing"].num_unknown == 0
 
 
+def test_the_line_for_an_inferred_field_holds_what_all_runs_say() -> None:
+    fact = only(missing_facts([run(inferred=("loss",))]))
+    assert fact.line == 'mlflow.log_param("planner.loss", "full_logits")'
+    fused = only(missing_facts([run(inferred=("loss",), loss="fused_linear_ce")]))
+    assert fused.line == 'mlflow.log_param("planner.loss", "fused_linear_ce")'
+
+
 def test_a_field_that_does_not_apply_is_not_asked_for() -> None:
     full = run(without=("lora",), method="full", cluster={"accelerator": "a100-sxm-80gb"}, parallelism={})
     assert missing_facts([full]) == ()
