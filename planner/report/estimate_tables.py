@@ -1,6 +1,6 @@
 """Tables and headline figures of one run's estimate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import get_args
 
 from planner.domain.estimate import Correction, Estimate, Quantiles, Resource
@@ -83,7 +83,29 @@ def breakdown_tables(estimate: Estimate) -> tuple[Table, ...]:
         rows = [(_words(name), format_value(resource, value)) for name, value in _largest_first(parts) if value]
         if rows:
             found.append(Table(caption, (Column("Part"), number("Median")), tuple(rows)))
-    return tuple(found)
+    return (*found, *_operated(estimate))
+
+
+def _operated(estimate: Estimate) -> Iterator[Table]:
+    """What storage and network must provide; a table without rows is left out."""
+    kept = [
+        (f"month {span.first_month} to {span.last_month}", format_value("storage_bytes", span.size_bytes))
+        for span in estimate.storage_months
+    ]
+    if estimate.working_storage_bytes is not None:
+        kept.insert(0, ("fast, while it runs", format_value("storage_bytes", estimate.working_storage_bytes)))
+    if kept:
+        yield Table("Storage by month after the run", (Column("When"), number("Held")), tuple(kept))
+    rates = []
+    if advice := estimate.checkpoint_advice:
+        rates.append(("storage takes in checkpoints", f"{format_value('storage_bytes', advice.needed_bytes_per_s)}/s"))
+        rates.append(("in writes of 1 MiB", f"{advice.needed_iops:,.0f} a second"))
+    if estimate.inter_node_link_bytes_per_s is not None:
+        sent, carried = estimate.inter_node_bytes_per_s, estimate.inter_node_link_bytes_per_s
+        rates.append(("each accelerator sends to other nodes", f"{format_value('network_bytes', sent)}/s"))
+        rates.append(("its share of the network carries", f"{format_value('network_bytes', carried)}/s"))
+    if rates:
+        yield Table("Rates needed", (Column("What"), number("Rate")), tuple(rates))
 
 
 def _largest_first(parts: dict[str, float]) -> list[tuple[str, float]]:
