@@ -10,7 +10,7 @@ from planner.report.charts.style import TALL, Chart, colour_scale, data, styled
 from planner.report.quantities import AxisUnit, axis_unit
 
 AS_ASKED = "as the run is"
-SAME = "learns the same"
+SAME = "method and precision as asked"
 
 
 def time_and_cost(options: Sequence[Option], asked: Option | None) -> Chart:
