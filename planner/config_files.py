@@ -270,10 +270,7 @@ def load_run(path: Path, catalog: Catalog, settings: Iterable[str] = ()) -> RunC
     content = override(read_yaml(path), settings)
     origin = f"{path} with --set {' '.join(settings):.200}" if settings else str(path)
     content = _with_model(content, path.parent, catalog, origin)
-    config = validate(RunConfig, {"name": path.stem, **content}, catalog, origin)
-    if config.cluster is None or config.cluster.num_nodes == 1:
-        return config
-    return with_instance_network(config, catalog.instances)
+    return with_instance_network(validate(RunConfig, {"name": path.stem, **content}, catalog, origin), catalog)
 
 
 def load_programme(path: Path, catalog: Catalog) -> Programme:
@@ -297,7 +294,11 @@ def load_programme(path: Path, catalog: Catalog) -> Programme:
         for source in programme.sources
     )
     prices = None if programme.prices is None else str((path.parent / programme.prices).resolve())
-    return programme.model_copy(update={"sources": sources, "prices": prices})
+    planned = tuple(
+        update.model_copy(update={"run": with_instance_network(update.run, catalog)})
+        for update in programme.planned_updates
+    )
+    return programme.model_copy(update={"sources": sources, "prices": prices, "planned_updates": planned})
 
 
 def _from_folder(tracking_uri: str, folder: Path) -> str:

@@ -29,6 +29,13 @@ def test_a_run_is_called_after_its_file_unless_it_names_itself(tmp_path: Path) -
     assert load_run(write(tmp_path, "name: mine"), CATALOG).name == "mine"
 
 
+def test_a_run_over_nodes_of_a_provider_has_the_network_of_its_instances(tmp_path: Path) -> None:
+    text = "cluster: {accelerator: h100-sxm-80gb, count: 16, provider: aws, instance_type: p5.48xlarge}"
+    run = load_run(write(tmp_path, text), CATALOG)
+    assert run.cluster is not None
+    assert run.cluster.inter_node_bytes_per_s_per_accelerator == 50e9
+
+
 def test_a_model_is_found_by_its_hugging_face_id(tmp_path: Path) -> None:
     run = load_run(write(tmp_path, "model: meta-llama/Llama-3.1-8B"), CATALOG)
     assert run.model is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from planner.catalog.load import Catalog
 from planner.domain.accelerator import Cluster
 from planner.domain.instance_type import InstanceType
 from planner.domain.run_config import RunConfig
@@ -29,12 +30,12 @@ def instance_network_bytes_per_s(cluster: Cluster, instances: Iterable[InstanceT
     return best.network_bytes_per_s_per_accelerator
 
 
-def with_instance_network(config: RunConfig, instances: Iterable[InstanceType]) -> RunConfig:
+def with_instance_network(config: RunConfig, catalog: Catalog) -> RunConfig:
     """The run with its instances' network, where it spans nodes and states none."""
     cluster = config.cluster
     if cluster is None or cluster.num_nodes == 1 or cluster.inter_node_bytes_per_s_per_accelerator is not None:
         return config
-    found = instance_network_bytes_per_s(cluster, instances)
+    found = instance_network_bytes_per_s(cluster, catalog.instances)
     if found is None:
         return config
     told = cluster.model_copy(update={"inter_node_bytes_per_s_per_accelerator": found})

@@ -29,7 +29,7 @@ def test_neither_provider_nor_instance_type_says_nothing() -> None:
 def test_only_a_run_over_nodes_that_states_no_network_is_told_one() -> None:
     def network(**fields: object) -> float | None:
         config = RunConfig(cluster=cluster(provider="aws", **fields))
-        found = with_instance_network(config, CATALOG.instances).cluster
+        found = with_instance_network(config, CATALOG).cluster
         assert found is not None
         return found.inter_node_bytes_per_s_per_accelerator
 
