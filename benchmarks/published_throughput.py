@@ -83,7 +83,7 @@ def suite_of(source: str) -> str:
     return {"mlcommons": "MLPerf", "NVIDIA": "NVIDIA", "NVIDIA-NeMo": "NVIDIA"}.get(owner, source)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def published_runs(tiers: Sequence[str] = ("A", "B")) -> PublishedRuns:
     """Successful runs of these tiers with a speed."""
     catalog = load_catalog()
