@@ -1,16 +1,23 @@
 """Laws of advice, over random runs and limits."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planner.advise.advice import Advice, Option
+from planner.advise.advice import Advice, Option, advise
+from planner.advise.offers import offers
+from planner.advise.request import Request
 from planner.catalog.load import load_catalog
+from planner.domain.estimate import Estimate
 from planner.domain.price_book import PriceBook
+from planner.domain.run_config import RunConfig
 from planner.errors import MissingPriceError, UnknownFieldError
+from planner.estimator.estimate_run import estimate_run
 
+ON = date(2026, 11, 24)
 LAW = settings(max_examples=8, deadline=None)
 RUNS = st.fixed_dictionaries(
     {
@@ -158,3 +165,22 @@ def test_without_any_price_and_without_a_batch_the_search_says_what_it_needs(mak
         advise_on(make_run(), hardware=("a800-80gb",), prices=PriceBook(prices=()))
     with pytest.raises(UnknownFieldError, match="gradient_accumulation_steps is not known"):
         advise_on(make_run(gradient_accumulation_steps=None))
+
+
+def test_corrections_by_past_runs_decide_the_front(make_run: Any) -> None:
+    """Eight times as slow as the physics says on an H100: what the physics prefers then loses."""
+    config, book = make_run(), load_catalog().prices
+    clusters = offers(config, [load_catalog().accelerators[name] for name in ("a100-80gb", "h100-sxm-80gb")])
+
+    def corrected(run: RunConfig) -> Estimate:
+        found = estimate_run(run, book, ON)
+        factor = 8.0 if found.accelerator.startswith("h100") else 1.0
+        cost = None if found.cost_usd is None else found.cost_usd.scale(factor)
+        return found.model_copy(update={"duration_s": found.duration_s.scale(factor), "cost_usd": cost})
+
+    request = Request(max_devices=8, budget_usd=30.0)
+    physics = advise(config, clusters, book, ON, request, lambda run: estimate_run(run, book, ON))
+    learnt = advise(config, clusters, book, ON, request, corrected, is_calibrated=True)
+    assert "h100-sxm-80gb" in {option.accelerator for option in physics.options}
+    assert {option.accelerator for option in learnt.options} == {"a100-80gb"}
+    assert all(option.cost_usd.p50 <= 30.0 for option in learnt.options)

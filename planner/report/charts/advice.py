@@ -1,6 +1,8 @@
 """Chart of the front of time and cost."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 
@@ -10,6 +12,9 @@ from planner.report.charts.style import TALL, Chart, colour_scale, data, styled
 from planner.report.quantities import AxisUnit, axis_unit
 
 AS_ASKED = "as the run is"
+NAME_WIDTH = 0.11
+NAME_HEIGHT = 0.045
+"""Of a name, in shares of the axes."""
 SAME = "method and precision as asked"
 
 
@@ -23,9 +28,10 @@ def time_and_cost(options: Sequence[Option], asked: Option | None) -> Chart:
     scheme = {SAME: colours.BLUE, **palette, AS_ASKED: colours.INK}
     rows = [_row(option, _learnt(option), time, cost) for option in options]
     rows += [] if asked is None else [_row(asked, AS_ASKED, time, cost)]
+    _name_apart(rows)
     x = alt.X("time:Q", title=f"duration, {time.name}", scale=alt.Scale(type="log", nice=False, padding=12))
     y = alt.Y("cost:Q", title=f"cost, {cost.name}", scale=alt.Scale(type="log", nice=False, padding=12))
-    colour = alt.Color("learns:N", scale=colour_scale(scheme), legend=alt.Legend(orient="top", columns=1))
+    colour = alt.Color("learns:N", scale=colour_scale(scheme), legend=alt.Legend(orient="top", columns=1, labelLimit=0))
     base = alt.Chart(data(rows))
     spread = base.encode(color=colour)
     times = spread.mark_rule(opacity=0.35).encode(x=alt.X("time_p10:Q"), x2="time_p90:Q", y=y)
@@ -47,11 +53,27 @@ def time_and_cost(options: Sequence[Option], asked: Option | None) -> Chart:
     return styled(alt.LayerChart(layer=[times, costs, path, points, labels]), height=TALL + 120)
 
 
+def _name_apart(rows: Sequence[dict[str, Any]]) -> None:
+    """Takes the name from points that lie so near to a named one that the letters would cover each other."""
+    named: list[tuple[float, float]] = []
+    wide, high = (_reach([row[name] for row in rows]) for name in ("time", "cost"))
+    for row in reversed(rows):
+        here = math.log(row["time"]), math.log(row["cost"])
+        if any(abs(here[0] - x) < NAME_WIDTH * wide and abs(here[1] - y) < NAME_HEIGHT * high for x, y in named):
+            row["label"] = ""
+        else:
+            named.append(here)
+
+
+def _reach(values: Sequence[float]) -> float:
+    return math.log(max(values) / min(values)) or 1.0
+
+
 def _learnt(option: Option) -> str:
     return "; ".join(option.departures) or SAME
 
 
-def _row(option: Option, learns: str, time: AxisUnit, cost: AxisUnit) -> dict[str, object]:
+def _row(option: Option, learns: str, time: AxisUnit, cost: AxisUnit) -> dict[str, Any]:
     duration, usd = option.duration_s, option.cost_usd
     return {
         "what": option.what,
