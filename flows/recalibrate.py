@@ -10,13 +10,12 @@ from flows.context import open_context
 from flows.io_task import io_task
 from flows.log import log
 from planner.calibration.backtest import rolling_origin, width_ratios
-from planner.calibration.compare import Comparison, compare
+from planner.calibration.compare import Comparison, at_own_prices, compare
 from planner.calibration.fit import fit
 from planner.calibration.told import Told, told_predictions
 from planner.calibration.versions import Promotion, in_use, judge
 from planner.domain import Frozen
 from planner.domain.calibration import Calibration
-from planner.domain.programme import Programme
 from planner.domain.told_estimate import ToldEstimate
 from planner.domain.training_run import TrainingRun
 from planner.estimator.constants import PRIOR
@@ -64,18 +63,13 @@ def write_learnt(db: Warehouse, comparison: Comparison, found: dict[str, Sequenc
             store(db, name, rows, complete=name not in ("calibrations", "promotions"))
 
 
-def _at_own_prices(runs: Sequence[TrainingRun], programme: Programme) -> list[TrainingRun]:
-    """Past runs at the fleet's prices, as planned ones are: else history and forecast would not add up."""
-    return [run.model_copy(update={"config": programme.at_own_price(run.config)}) for run in runs]
-
-
 @flow(name="recalibrate")
 def recalibrate(config_path: Path, as_of: datetime) -> str:
     """Id of the calibration that is used from now on: the new one, where it is promoted."""
     context = open_context(config_path)
     with connect(context.settings.warehouse_path) as db:
         champion = read_champion(db, as_of)
-        runs = _at_own_prices(read_runs(db), context.programme)
+        runs = at_own_prices(read_runs(db), context.programme)
         comparison = compare(runs, context.catalog.prices)
         past = [case for case in comparison.cases if case.residuals[0].ended_at < as_of]
         bounds = [bound for bound in comparison.bounds if bound.ended_at < as_of]

@@ -1,6 +1,7 @@
 """Predicts past runs from other past runs, just as users are told, and scores the predictions."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -16,6 +17,8 @@ from planner.domain.calibration import Calibration
 from planner.domain.estimate import Estimate, Resource
 from planner.domain.told_estimate import ToldEstimate
 
+REFIT_GROWTH = 1.25
+"""A backtest calibrates anew when so many times the runs have ended that it knows."""
 FOLLOWS: dict[Resource, tuple[Resource, ...]] = {
     "duration_s": ("tokens_per_s_per_accelerator", "start_up_s"),
     "cost_usd": ("duration_s", "tokens_per_s_per_accelerator", "start_up_s"),
@@ -40,6 +43,8 @@ class Prediction(Frozen):
     """Runs in the group it was predicted from (of a duration: its speed); 0: the physics alone."""
     within: bool
     """Whether the actual lies in the 80 % interval."""
+    calibrated_at: datetime | None = None
+    """Only runs that had ended before it were known; None where that was not noted."""
 
 
 class Score(Frozen):
@@ -65,21 +70,22 @@ def rolling_origin(
     cases: Sequence[Case],
     *,
     prior: str,
-    max_refits: int = 10,
+    max_refits: int | None = None,
     bounds: Sequence[Observed] = (),
     since: datetime | None = None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[Prediction, ...]:
     """Every run predicted by what had ended strictly before it started (where that is unknown: ended), in order of end.
 
-    The calibration is made anew at most ``max_refits`` times, at times that divide the runs evenly; runs between two
-    of these times know nothing of each other. The first runs have the physics alone. Intervals adapt to the hits and
-    misses that were known at each of these times. ``since``: only runs that started at or after it are predicted.
+    The calibration is made anew whenever a quarter more runs had ended than it knows: later runs change no prediction
+    of an earlier one. With ``max_refits`` it is instead made at most so often, at times that divide the runs evenly.
+    Runs between two of these times know nothing of each other. The first runs have the physics alone. Intervals adapt
+    to the hits and misses that were known at each of these times. ``since``: only runs that started at or after it are
+    predicted. ``progress`` is told how many more runs are done.
     """
     asked = [case for case in cases if since is None or case.asked_at >= since]
     asked_s = np.array([case.asked_at.timestamp() for case in asked])
-    ordered_s = np.sort(asked_s)
-    picked = np.linspace(0, asked_s.size - 1, min(max_refits, asked_s.size)).astype(np.int64)
-    origins_s = np.unique(ordered_s[picked])
+    origins_s = _origins_s(np.sort(asked_s), _ends_s(cases), max_refits)
     block = np.searchsorted(origins_s, asked_s, side="right") - 1
     rows = [*_rows(cases), *bounds]
     ended_s = np.array([row.ended_at.timestamp() for row in rows])
@@ -90,7 +96,26 @@ def rolling_origin(
         known = [told for told in found if told.ended_at.timestamp() < origin_s]
         targets = [asked[index] for index in np.flatnonzero(block == number).tolist()]
         found.extend(_predict(past, width_ratios(known, paths), targets, prior, 1))
+        progress(len(targets))
     return _in_order(found)
+
+
+def _ends_s(cases: Sequence[Case]) -> Floats:
+    return np.sort(np.array([case.residuals[0].ended_at.timestamp() for case in cases]))
+
+
+def _origins_s(asked_s: Floats, ends_s: Floats, max_refits: int | None) -> Floats:
+    """When calibrations are made, of times in ascending order."""
+    if max_refits is not None:
+        picked = np.linspace(0, asked_s.size - 1, min(max_refits, asked_s.size)).astype(np.int64)
+        return np.unique(asked_s[picked])
+    ended = np.searchsorted(ends_s, asked_s, side="left")
+    found, place = [], 0
+    while place < asked_s.size:
+        found.append(asked_s[place])
+        enough = max(ended[place] + 1, math.ceil(ended[place] * REFIT_GROWTH))
+        place = int(np.searchsorted(ended, enough))
+    return np.unique(found)
 
 
 def leave_one_out(cases: Sequence[Case], *, prior: str, bounds: Sequence[Observed] = ()) -> tuple[Prediction, ...]:
@@ -140,6 +165,15 @@ def pinball_loss(actual: Floats, quantile: Floats, level: float) -> Floats:
     return np.maximum(level * missing, (level - 1) * missing)
 
 
+def pinball_log(actual: float, p10: float, p50: float, p90: float) -> float:
+    """Mean pinball loss of ln(actual) at .1, .5 and .9: the same for a byte and a terabyte."""
+    total = 0.0
+    for level, quantile in ((0.1, p10), (0.5, p50), (0.9, p90)):
+        missing = math.log(actual / max(quantile, 1e-12 * actual))
+        total += max(level * missing, (level - 1) * missing)
+    return total / 3
+
+
 def _rows(cases: Sequence[Case]) -> list[Observed]:
     facts = {case.residuals[0].run_id: Facts(case.who, case.estimate) for case in cases}
     return observed((residual for case in cases for residual in case.residuals), facts)
@@ -167,7 +201,8 @@ def _predict(
         resources=learn(past, ratios, passes),
     )
     for case in targets:
-        yield from predicted(case, apply(calibration, case.estimate, case.who))
+        for row in predicted(case, apply(calibration, case.estimate, case.who)):
+            yield row.model_copy(update={"calibrated_at": calibration.as_of})
 
 
 def predicted(case: Case, told: Estimate | ToldEstimate) -> Iterator[Prediction]:

@@ -10,6 +10,7 @@ from planner.calibration.traits import Traits, traits_of
 from planner.domain import Frozen
 from planner.domain.estimate import Estimate
 from planner.domain.price_book import PriceBook
+from planner.domain.programme import Programme
 from planner.domain.training_run import TrainingRun
 from planner.errors import InputError
 from planner.estimator.cost import accelerator_quote
@@ -79,6 +80,11 @@ class Comparison:
     @property
     def residuals(self) -> tuple[Residual, ...]:
         return tuple(residual for case in self.cases for residual in case.residuals)
+
+
+def at_own_prices(runs: Iterable[TrainingRun], programme: Programme) -> list[TrainingRun]:
+    """Past runs at the fleet's prices, as planned ones are: else history and forecast would not add up."""
+    return [run.model_copy(update={"config": programme.at_own_price(run.config)}) for run in runs]
 
 
 def compare(runs: Iterable[TrainingRun], prices: PriceBook) -> Comparison:

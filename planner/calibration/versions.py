@@ -1,6 +1,5 @@
 """Which version of a calibration is used: a new one only where it predicts better, and never a poisoned one."""
 
-import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
@@ -8,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from planner.calibration.apply import apply
-from planner.calibration.backtest import Prediction, predicted, rolling_origin
+from planner.calibration.backtest import Prediction, pinball_log, predicted, rolling_origin
 from planner.calibration.compare import Case
 from planner.calibration.observed import Observed
 from planner.calibration.plausible import suspicions
@@ -18,7 +17,6 @@ from planner.domain.estimate import Resource
 
 MIN_NEW_RUNS = 5
 """Fewer new runs cannot tell which of two versions is better."""
-MAX_REFITS = 6
 
 
 class VersionScore(Frozen):
@@ -95,7 +93,7 @@ def judge(
     elif len(new) < MIN_NEW_RUNS:
         reasons = (f"{len(new)} new runs since the version in use: {MIN_NEW_RUNS} are needed to compare",)
     else:
-        told = rolling_origin(cases, prior=challenger.prior, max_refits=MAX_REFITS, bounds=bounds, since=since)
+        told = rolling_origin(cases, prior=challenger.prior, bounds=bounds, since=since)
         old = [row for case in new for row in predicted(case, apply(champion, case.estimate, case.who))]
         scores = _scores(old, told)
         before, after = (
@@ -116,20 +114,11 @@ def judge(
     )
 
 
-def log_loss(row: Prediction) -> float:
-    """Mean pinball loss of ln(actual) at .1, .5 and .9: the same for a byte and a terabyte."""
-    total = 0.0
-    for level, quantile in ((0.1, row.p10), (0.5, row.p50), (0.9, row.p90)):
-        missing = math.log(row.actual / max(quantile, 1e-12 * row.actual))
-        total += max(level * missing, (level - 1) * missing)
-    return total / 3
-
-
 def _scores(old: Iterable[Prediction], new: Iterable[Prediction]) -> tuple[VersionScore, ...]:
     losses: dict[Resource, tuple[list[float], list[float]]] = {}
     for side, rows in enumerate((old, new)):
         for row in rows:
-            losses.setdefault(row.resource, ([], []))[side].append(log_loss(row))
+            losses.setdefault(row.resource, ([], []))[side].append(pinball_log(row.actual, row.p10, row.p50, row.p90))
     return tuple(
         VersionScore(
             resource=resource,

@@ -101,4 +101,5 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     print_table(drift_table(rows))
     for row in rows:
         if row["stage"] and row["verdict"]:
-            click.echo(plain(f"\n{row['drift_id']}  {row['resource']} of {row['group']}: {row['verdict']}"))
+            click.echo()
+            click.echo(plain(f"{row['drift_id']}  {row['resource']} of {row['group']}: {row['verdict']}"))

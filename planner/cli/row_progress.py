@@ -8,10 +8,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def row_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error; call what it yields once a row."""
+def row_progress(what: str, total: int, unit: str = "rows") -> Iterator[Callable[[], None]]:
+    """A bar on standard error; call what it yields once a row (or other ``unit``)."""
     columns = (
-        TextColumn(f"{what} rows"),
+        TextColumn(f"{what} {unit}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

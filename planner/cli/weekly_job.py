@@ -56,7 +56,11 @@ def serve_weekly(config_path: Path, cron: str) -> None:
         deploy.serve_weekly(config_path.resolve(), cron)
 
 
-PREFECT_SETTINGS = {"PREFECT_LOGGING_EXTRA_LOGGERS": "foretune", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+PREFECT_SETTINGS = {
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "foretune",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+}
 OWN_PROGRESS = {"PREFECT_LOGGING_LEVEL": "CRITICAL", "PREFECT_LOGGING_TO_API_ENABLED": "false"}
 """On a terminal our own progress lines stand instead of Prefect's log."""
 

@@ -2,7 +2,10 @@
 
 from rich.table import Table
 
+from planner.calibration.backtest_scores import By
 from planner.calibration.table_scores import GROUPINGS, TableScore, TableSummary
+from planner.report.backtest_page import BacktestPage
+from planner.report.quantities import in_page_order, label
 from planner.report.terminal_tables import plain
 
 RESOURCE_NAMES = {
@@ -12,6 +15,8 @@ RESOURCE_NAMES = {
     "tokens_per_s_per_accelerator": "tokens/s",
 }
 GROUPS_SHOWN = 12
+DECIDING = ("peak_device_bytes", "tokens_per_s_per_accelerator", "duration_s")
+ALL_GROUPINGS: tuple[By, ...] = ("all", "own runs", "experiment", "accelerator", "month")
 REASONS_SHOWN = 8
 
 
@@ -50,6 +55,28 @@ def fits_line(summary: TableSummary) -> str:
         f"out of memory: {fits.num_found} of {fits.num_out_of_memory} foreseen, {fits.num_false_alarms} false alarms "
         f"among {fits.num_called - fits.num_out_of_memory} runs that went well"
     )
+
+
+def before_and_after_table(page: BacktestPage) -> Table:
+    """Errors of the physics alone and calibrated; by own runs, group and month for the resources that decide."""
+    table = Table("resource", "by", "group", "runs", "median error", "nine in ten below", "in the 80 % range")
+    for column in table.columns[3:]:
+        column.justify = "right"
+    resources = in_page_order(score.resource for score in page.scores)
+    for by in ALL_GROUPINGS:
+        for resource in resources if by == "all" else [name for name in resources if name in DECIDING]:
+            found = page.of(by, resource)[-GROUPS_SHOWN:]
+            for one in found:
+                table.add_row(
+                    label(resource),
+                    by,
+                    plain(one.group),
+                    f"{one.num_runs:,}",
+                    f"{one.prior_median_ape:.1%} -> {one.median_ape:.1%}",
+                    f"{one.prior_p90_ape:.1%} -> {one.p90_ape:.1%}",
+                    f"{one.prior_coverage_80:.0%} -> {one.coverage_80:.0%}",
+                )
+    return table
 
 
 def _cells(score: TableScore) -> tuple[str, ...]:

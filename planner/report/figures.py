@@ -22,7 +22,8 @@ class Figure(NamedTuple):
     """Vega-Lite."""
 
 
-def _figure(key: str, title: str, caption: str, chart: Chart) -> Figure:
+def make_figure(key: str, title: str, caption: str, chart: Chart) -> Figure:
+    """A chart as the page holds it."""
     spec = chart.to_dict()
     del spec["$schema"]
     return Figure(key, title, caption, spec)
@@ -38,7 +39,7 @@ def forecast_figures(page: WeeklyPage) -> Iterator[Figure]:
             if not rows:
                 continue
             alone = len(totals) == 1
-            yield _figure(
+            yield make_figure(
                 f"forecast-{resource}-{index}",
                 label(resource) if alone else f"{label(resource)}, {name}",
                 "Shaded: the 80 % range of each week. Dotted line: the time of this page.",
@@ -52,7 +53,7 @@ def forecast_figures(page: WeeklyPage) -> Iterator[Figure]:
                 ),
             )
     if any(row.resource == "cost_usd" and row.programme != ALL_PROGRAMMES for row in page.forecast):
-        yield _figure(
+        yield make_figure(
             "forecast-by-programme",
             "Cost by programme",
             "Mean of each week; means add up, medians do not.",
@@ -66,13 +67,13 @@ def accuracy_figures(page: WeeklyPage) -> Iterator[Figure]:
     for resource in in_page_order(compared):
         count = sum(row.resource == resource for row in page.comparisons)
         newest = f" The newest {accuracy.MAX_POINTS:,} of {count:,} runs." if count > accuracy.MAX_POINTS else ""
-        yield _figure(
+        yield make_figure(
             f"scatter-{resource}",
             f"{label(resource)}: predicted against measured",
             f"A point is a run, the line through it its 80 % range; on the diagonal the prediction was right.{newest}",
             accuracy.estimate_against_actual(page.comparisons, resource),
         )
-        yield _figure(
+        yield make_figure(
             f"error-{resource}",
             f"{label(resource)}: error over time",
             f"At 1 the prediction was right. Lines: median of the last ten runs.{newest}",
@@ -86,7 +87,7 @@ def drift_figures(page: WeeklyPage) -> Iterator[Figure]:
         points = [point for point in page.drift_points if point.drift_id == story.drift_id]
         row = next(row for row in page.drift if row.drift_id == story.drift_id)
         if points:
-            yield _figure(
+            yield make_figure(
                 f"drift-{story.drift_id}",
                 f"{story.title}: {story.stage}",
                 "A point is a run, the line their moving average; shaded: where it stays while nothing drifts.",
@@ -96,7 +97,7 @@ def drift_figures(page: WeeklyPage) -> Iterator[Figure]:
     if num_groups:
         capped = f" The {drift.MAX_GROUPS} nearest to it of {num_groups}." if num_groups > drift.MAX_GROUPS else ""
         caption = f"Right of the dashed line the alarm rings.{capped}"
-        yield _figure(
+        yield make_figure(
             "drift-statistic", "How near each group is to the alarm", caption, drift.drift_statistic(page.drift)
         )
 
@@ -105,12 +106,14 @@ def gate_figures(page: WeeklyPage) -> Iterator[Figure]:
     """Verdicts by week."""
     if page.gate_log:
         chart = gate.gate_verdicts(page.gate_log, zone=page.zone)
-        yield _figure("gate-verdicts", "Decisions by week", "Every decision counts, also those on the same run.", chart)
+        yield make_figure(
+            "gate-verdicts", "Decisions by week", "Every decision counts, also those on the same run.", chart
+        )
 
 
 def memory_figures(estimate: Estimate) -> Iterator[Figure]:
     """Who holds memory over a step."""
-    yield _figure(
+    yield make_figure(
         "memory-timeline",
         "Memory over one training step",
         "Bars: physics alone, by what holds the memory. Lines: what the accelerator offers, and the expected peak "

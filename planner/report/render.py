@@ -15,8 +15,9 @@ import vl_convert
 
 from planner.advise.advice import Advice
 from planner.domain.estimate import Estimate
-from planner.report import drift_stories, estimate_tables, figures, tables
+from planner.report import backtest_page, drift_stories, estimate_tables, figures, tables
 from planner.report.advice_page import advice_values
+from planner.report.backtest_page import BacktestPage
 from planner.report.page import WeeklyPage
 from planner.report.quantities import format_ratio
 
@@ -65,6 +66,18 @@ def render_estimate(estimate: Estimate, config_name: str) -> str:
             "breakdowns": estimate_tables.breakdown_tables(estimate),
             "corrections": estimate_tables.corrections_table(estimate),
         },
+    )
+
+
+def render_backtest(page: BacktestPage) -> str:
+    """A backtest as one self-contained HTML text."""
+    return _render(
+        "backtest.html.j2",
+        page=page,
+        as_of=tables.format_moment(page.as_of, page.zone),
+        figures=tuple(backtest_page.backtest_figures(page)),
+        tables=backtest_page.backtest_tables(page),
+        groupings=backtest_page.GROUPINGS,
     )
 
 
