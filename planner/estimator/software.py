@@ -93,8 +93,9 @@ NO_UPCAST_MODELS = (
     "santacoder",
     "granite-20b",
     "granite-34b",
+    "mpt-",
 )
-"""Models whose published code computes the loss in the dtype of the logits."""
+"""Models whose published code computes the loss in the dtype of the logits; autocast upcasts for PyTorch's own loss."""
 
 
 def _names(framework: str | None, parts: tuple[str, ...]) -> bool:

@@ -112,6 +112,8 @@ class Workload(NamedTuple):
     is_eager_attention: bool
     repeats_key_heads: bool
     """Keys and values are copied to as many heads as the queries have."""
+    skips_beyond_window: bool
+    """The kernel leaves out what a sliding window hides; PyTorch's own kernel computes and masks it."""
     fp8_recipe: Fp8Recipe | None
     fp8_attention: bool
     fp8_activations: bool
@@ -256,7 +258,7 @@ def workload(config: RunConfig) -> Workload:
         copies = copies - min(copies, 1) + int(config.holds_reference)
 
     compute_bytes = max(DTYPE_BYTES[precision.compute_dtype], 2.0)
-    half_loss = not precision.amp and compute_bytes < 4.0 and upcasts_no_logits(model.name)
+    half_loss = upcasts_no_logits(model.name) and compute_bytes < 4.0 and (loss == "fused_ce" or not precision.amp)
     has_equal_lengths = batching in ("packed", "padded")
     mean = None if has_equal_lengths else config.mean_tokens_per_sample
     cap = 1.0 * seq_len
@@ -309,6 +311,7 @@ def workload(config: RunConfig) -> Workload:
         repeats_key_heads=(attention == "eager" or (attention == "sdpa" and repeats_key_heads(config.framework)))
         and not is_compiled
         and software not in ("tuned", "lean"),
+        skips_beyond_window=attention == "flash" or (attention == "sdpa" and software == "tuned"),
         fp8_recipe=config.fp8_recipe,
         fp8_attention=config.fp8_attention is True,
         fp8_activations=config.activation_dtype == "fp8",

@@ -75,7 +75,9 @@ def test_grouped_heads_are_repeated_where_scores_are_written_out_or_software_cop
 def test_loss_without_upcast_follows_the_model_and_its_precision(make_workload: Any) -> None:
     model = "starcoder-15b"
     assert make_workload(model=model, method="full").loss_entry_ratio == pytest.approx(8 / 14)
-    assert make_workload(model=model, method="full", precision="bf16-mixed").loss_entry_ratio == 1.0
+    mixed = {"model": model, "method": "full", "precision": "bf16-mixed"}
+    assert make_workload(**mixed).loss_entry_ratio == 1.0
+    assert make_workload(**mixed, loss="fused_ce").loss_entry_ratio == pytest.approx(6 / 8)
 
 
 def test_fixed_padding_feeds_every_position(make_workload: Any) -> None:
