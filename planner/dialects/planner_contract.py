@@ -13,6 +13,7 @@
 ``planner.evaluation_every_steps``, ``planner.evaluation_tokens``
 ``planner.estimate``       JSON: what was expected of the run before it trained (``ToldEstimate``)
 ``planner.sample_lengths`` JSON: how long its samples are (``SampleLengths``)
+``planner.device_name``    what the driver calls the device; for people, where no catalog knows it
 ``planner.target``, ``planner.resumed_from``, ``planner.failure`` (oom, preempted, crashed, cancelled)
 ``planner.problem``        a tag: why whoever wrote the run says that it is not to be used
 

@@ -40,7 +40,6 @@ class PlannerCallback(TrainerCallback):
         self._given = fields
         self._config_path = None if config_path is None else Path(config_path)
         self._training: TrainingLog | None = None
-        self._micro_batch_size: int | None = None
         self._has_evaluated = False
         self._flop_at_first = 0.0
         self._flop_per_token: float | None = None
@@ -72,7 +71,8 @@ class PlannerCallback(TrainerCallback):
 
     @harmless
     def on_log(self, _args: Any, _state: Any, _control: Any, **kwargs: Any) -> None:
-        if self._training is not None and "eval_runtime" not in kwargs.get("logs", {}):
+        is_evaluation = any(name.endswith("_runtime") and name != "train_runtime" for name in kwargs.get("logs") or ())
+        if self._training is not None and not is_evaluation:
             self._training.clock.other_event()
 
     @harmless

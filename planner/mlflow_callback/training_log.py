@@ -145,7 +145,7 @@ class TrainingLog:
 
     def _used(self) -> dict[str, float | None]:
         found = self.clock.figures()
-        found |= {"checkpoint_bytes": self.checkpoint_bytes, "tokens": self.tokens or None, "flop": self.flop}
+        found |= {"checkpoint_bytes": self.checkpoint_bytes or None, "tokens": self.tokens or None, "flop": self.flop}
         cluster, train_s = None if self.config is None else self.config.cluster, found.get("train_s")
         if self.tokens and cluster is not None and train_s:
             found["tokens_per_s_per_accelerator"] = self.tokens / train_s / cluster.count

@@ -210,6 +210,32 @@ def test_an_error_of_the_callback_is_a_warning(
     assert "no luck today" in caplog.text
 
 
+def test_a_training_that_runs_out_of_memory_says_so(
+    library: Library, tiny_llama: Any, store: Path, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch, transformers = library("torch"), library("transformers")
+    from planner.mlflow_callback import PlannerCallback
+
+    calls: list[int] = []
+
+    def until_full(*_given: Any) -> None:
+        calls.append(1)
+        if len(calls) > 6:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    tiny_llama.register_forward_pre_hook(until_full)
+    callback = PlannerCallback(config_path=None)
+    given = arguments(transformers, eval_strategy="no", save_strategy="no")
+    trainer = transformers.Trainer(tiny_llama, given, train_dataset=rows(torch, [32] * 64), callbacks=[callback])
+    with pytest.raises(torch.OutOfMemoryError) as raised:
+        trainer.train()
+    monkeypatch.setattr("sys.last_exc", raised.value, raising=False)
+    callback._broken_off()  # as when the process ends
+    (run,) = ingest()
+    assert (run.status, run.failure, run.actual.steps) == ("FAILED", "oom", 3)
+    assert run.config.seq_len == 32
+
+
 def test_known_accelerators_only(library: Library) -> None:
     """A card that no catalog holds must not be taken for another."""
     from planner.dialects.draft import Draft

@@ -3,14 +3,26 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from planner.calibration.compare import compare
+from planner.calibration.fit import fit
+from planner.calibration.told import Told, told_predictions
+from planner.calibration.versions import judge
+from planner.catalog.load import load_catalog
 from planner.domain.training_run import TrainingRun
 from planner.errors import MissingExtraError
+from planner.estimator.constants import PRIOR
 from planner.mlflow_callback import log_training
 from planner.mlflow_callback.training_log import cause_of
+from planner.settings import read_settings
+from planner.warehouse.build import build
+from planner.warehouse.connection import connect
+from planner.warehouse.registry import store as save
+from planner.warehouse.snapshot import publish
 
 Ingest = Callable[[], list[TrainingRun]]
 CONFIG = {
@@ -48,7 +60,29 @@ def test_a_training_of_ones_own_says_everything(store: Path, ingest: Ingest, tmp
     assert (run.actual.num_checkpoints, run.actual.checkpoint_bytes) == (1, 1000)
     assert run.told is not None
     assert run.told.resources["peak_device_bytes"].p10 > 1e9
+    told = told_predictions(compare([run], load_catalog().prices).cases, [Told("callback", run.told, run.run_id)])
+    assert {row.resource for row in told} >= {"duration_s", "checkpoint_bytes"}
     assert {run.origins[field].kind for field in ("method", "lora.rank", "cluster", "seq_len", "dataset")} == {"logged"}
+
+
+def test_the_estimate_takes_what_was_learnt_and_names_its_version(store: Path, ingest: Ingest, tmp_path: Path) -> None:
+    programme = tmp_path / "team" / "foretune.yaml"
+    programme.parent.mkdir()
+    programme.write_text("name: team\nsources: [{tracking_uri: 'sqlite:///mlflow.db'}]\n")
+    as_of = datetime(2026, 3, 2, tzinfo=UTC)
+    learnt = fit([], as_of=as_of, prior=PRIOR)
+    settings = read_settings({}, programme)
+    with connect(settings.warehouse_path) as db:
+        save(db, "calibrations", [learnt])
+        save(db, "promotions", [judge(learnt, None, [])])
+        build(db, time_zone="UTC", as_of=as_of)
+        publish(db, settings.snapshot_path)
+    with log_training(CONFIG, config_path=programme):
+        pass
+    (run,) = ingest()
+    assert run.told is not None
+    assert run.told.calibration_id == learnt.calibration_id
+    assert run.told.config_hash == run.config.config_hash
 
 
 def test_the_active_run_is_used_and_left_open(store: Path) -> None:
