@@ -28,6 +28,8 @@ OTHER_PARTS = ("vision_config", "audio_config", "vision_model_config", "audio_pr
 NUM_EXPERTS = ("num_local_experts", "n_routed_experts", "num_experts", "moe_num_experts")
 EXPERTS_PER_TOKEN = ("num_experts_per_tok", "experts_per_token", "num_experts_per_token", "moe_k", "moe_topk")
 NUM_SHARED_EXPERTS = ("n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts")
+ALTERNATING = {"gemma2": 2, "gemma3_text": 6, "gpt_oss": 2, "cohere2": 4}
+"""Every so many-th layer sees all tokens, the others a window, where a configuration does not list them."""
 SHARED_WIDTH = ("shared_expert_intermediate_size", "shared_intermediate_size")
 
 
@@ -65,6 +67,7 @@ def read_hf_config(config: Params, *, name: str, may_assume: bool) -> ModelSpec:
         wanted = ", ".join(" or ".join(DIMENSIONS[field]) for field in missing)
         raise ConfigError(f"not a whole model configuration: {wanted} missing")
     fields = {**found, **_attention(part, family, found), **_layers(part, family), **_experts(part, found)}
+    fields |= _window(part, found["num_layers"])
     tied = [flag for owner in (part, config) if (flag := owner.flag("tie_word_embeddings")) is not None]
     fields["tied_embeddings"] = tied[0] if tied else family.tied_by_default
     if family.adjust is not None:
@@ -140,6 +143,23 @@ def _attention(part: Params, family: Family, found: Mapping[str, int]) -> dict[s
             "v_head_dim": part.integer("v_head_dim"),
         }
     return fields
+
+
+def _window(part: Params, num_layers: int) -> dict[str, Any]:
+    """The window and how many layers have it: by the list of layer types, by their period, else all."""
+    window = part.integer("sliding_window")
+    if not window or part.flag("use_sliding_window") is False:
+        return {}
+    types = part.words("layer_types")
+    period = part.integer("sliding_window_pattern") or ALTERNATING.get(part.text("model_type") or "")
+    windowed = num_layers
+    if types:
+        windowed = types.count("sliding_attention")
+    elif period:
+        windowed = num_layers - num_layers // period
+    elif part.flag("use_sliding_window"):
+        windowed = max(num_layers - (part.integer("max_window_layers") or 0), 0)
+    return {"sliding_window": window, "num_windowed_layers": windowed} if windowed else {}
 
 
 def _layers(part: Params, family: Family) -> dict[str, Any]:

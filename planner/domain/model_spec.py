@@ -52,6 +52,10 @@ class ModelSpec(Frozen):
     """Rotary part of ``head_dim``, whose keys all heads share under latent attention."""
     v_head_dim: int | None = Field(default=None, gt=0, le=100_000)
     """Width of one value head; None: ``head_dim``."""
+    sliding_window: int | None = Field(default=None, gt=0, le=100_000_000)
+    """Tokens that a query of a windowed layer sees; None: all before it."""
+    num_windowed_layers: int = Field(default=0, ge=0, le=1000)
+    """Layers with that window; the others see all tokens."""
     published_params: int | None = Field(default=None, gt=0)
     origin: str | None = Field(default=None, max_length=500)
     """The configuration that the dimensions were read from; None: the catalog, or the run itself."""
@@ -71,6 +75,10 @@ class ModelSpec(Frozen):
                 f"num_experts {self.num_experts}, but first_dense_layers {self.first_dense_layers} and "
                 f"moe_layer_period {self.moe_layer_period} leave none of {self.num_layers} layers with experts"
             )
+        if (self.sliding_window is None) != (self.num_windowed_layers == 0):
+            raise ValueError("sliding_window and num_windowed_layers go together")
+        if self.num_windowed_layers > self.num_layers:
+            raise ValueError(f"num_windowed_layers {self.num_windowed_layers} exceeds num_layers {self.num_layers}")
         if (self.kv_lora_rank is None) != (self.qk_rope_head_dim is None):
             raise ValueError("kv_lora_rank and qk_rope_head_dim go together")
         if self.q_lora_rank is not None and self.kv_lora_rank is None:

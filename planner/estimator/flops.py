@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from planner.domain.model_spec import ModelSpec
+from planner.estimator.elementwise import smaller
+
 Number = Any
 """A float, or a numpy array of floats: the formulas hold for both."""
 
@@ -18,6 +21,18 @@ def attention_forward_flop(tokens: Number, seq_len: Number, attention_dim: Numbe
     Source: arXiv 2205.05198, appendix A, times 1/2 for the causal mask (arXiv 2307.08691, section 4.1).
     """
     return 4.0 * tokens * seq_len * attention_dim * 0.5 * num_layers
+
+
+def attended_tokens(model: ModelSpec, seq_len: Number) -> Number:
+    """Length under full causal attention with as many scores: ``seq_len``, less where layers see a window of it.
+
+    A query of a window w sees min(position, w) keys: w (2 - w / seq_len) / 2 in the mean, against seq_len / 2.
+    """
+    if model.sliding_window is None:
+        return seq_len
+    window = smaller(float(model.sliding_window), seq_len)
+    share = model.num_windowed_layers / model.num_layers
+    return share * window * (2.0 - window / seq_len) + (1.0 - share) * seq_len
 
 
 def model_flop(

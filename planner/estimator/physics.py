@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from planner.domain.run_config import RunConfig
-from planner.estimator.flops import model_flop
+from planner.estimator.flops import attended_tokens, model_flop
 from planner.estimator.length import steps_and_tokens
 from planner.estimator.memory.allocator import context_bytes, fits_probability, reserved_bytes, usable_bytes
 from planner.estimator.memory.host import host_bytes
@@ -70,7 +70,7 @@ def run_physics(config: RunConfig) -> Physics:
     spread = speed_log_sd(run)
     flop = model_flop(
         tokens=train_tokens,
-        seq_len=run.fed_tokens,
+        seq_len=attended_tokens(run.model, run.fed_tokens),
         matmul_params=matmul_params(run),
         adapter_params=1.0 * run.model.num_layers * run.adapter.active_params_per_layer,
         trains_base=run.trains_base,

@@ -44,7 +44,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "llama-3.1-8b": llama("llama", 32, 4096, 32, 8, 14336, 128256, attention_bias=False, mlp_bias=False),
     "llama-3.2-1b": llama("llama", 16, 2048, 32, 8, 8192, 128256, head_dim=64, tie_word_embeddings=True),
     "yi-34b": llama("llama", 60, 7168, 56, 8, 20480, 64000),
-    "mistral-7b": llama("mistral", 32, 4096, 32, 8, 14336, 32000),
+    "mistral-7b": llama("mistral", 32, 4096, 32, 8, 14336, 32000, sliding_window=4096),
     "mistral-nemo-12b": llama("mistral", 40, 5120, 32, 8, 14336, 131072, head_dim=128),
     "mixtral-8x7b": llama("mixtral", 32, 4096, 32, 8, 14336, 32000, num_local_experts=8, num_experts_per_tok=2),
     "qwen-7b": llama("qwen", 32, 4096, 32, None, 22016, 151936, kv_channels=128, no_bias=True),
@@ -60,9 +60,11 @@ CONFIGS: dict[str, dict[str, Any]] = {
         moe_intermediate_size=768, decoder_sparse_step=1, mlp_only_layers=[],
     ),
     "gemma-7b": llama("gemma", 28, 3072, 16, 16, 24576, 256000, head_dim=256),
-    "gemma-2-9b": llama("gemma2", 42, 3584, 16, 8, 14336, 256000, head_dim=256),
-    "gemma-2-27b": llama("gemma2", 46, 4608, 32, 16, 36864, 256000, head_dim=128),
-    "gemma-3-1b": llama("gemma3_text", 26, 1152, 4, 1, 6912, 262144, head_dim=256),
+    "gemma-2-9b": llama("gemma2", 42, 3584, 16, 8, 14336, 256000, head_dim=256, sliding_window=4096),
+    "gemma-2-27b": llama("gemma2", 46, 4608, 32, 16, 36864, 256000, head_dim=128, sliding_window=4096),
+    "gemma-3-1b": llama(
+        "gemma3_text", 26, 1152, 4, 1, 6912, 262144, head_dim=256, sliding_window=512, sliding_window_pattern=6
+    ),
     "gemma-3-4b": {
         "model_type": "gemma3",
         "text_config": {
@@ -133,7 +135,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "smollm3-3b": llama("smollm3", 36, 2048, 16, 4, 11008, 128256, attention_bias=False, mlp_bias=False),
     "gpt-oss-20b": llama(
         "gpt_oss", 24, 2880, 64, 8, 2880, 201088, head_dim=64, num_local_experts=32, num_experts_per_tok=4,
-        attention_bias=True, tie_word_embeddings=False,
+        attention_bias=True, tie_word_embeddings=False, sliding_window=128,
+        layer_types=["sliding_attention", "full_attention"] * 12,
     ),
     "llama-4-scout": {
         "model_type": "llama4",
@@ -231,3 +234,20 @@ def test_a_language_model_inside_another_may_leave_out_what_is_usual(catalog: Ca
     spec = read({"model_type": "llava", "text_config": {"model_type": "llama", "vocab_size": 32064}})
     assert (spec.hidden_dim, spec.vocab_size) == (4096, 32064)
     assert spec.num_layers == catalog.models["llama-2-7b"].num_layers
+
+
+@pytest.mark.parametrize(
+    ("keys", "windowed"),
+    [
+        ({"sliding_window": 4096}, 32),
+        ({"sliding_window": None}, 0),
+        ({"sliding_window": 4096, "use_sliding_window": False}, 0),
+        ({"sliding_window": 4096, "use_sliding_window": True, "max_window_layers": 28}, 4),
+        ({"sliding_window": 4096, "layer_types": ["sliding_attention", "full_attention"] * 16}, 16),
+        ({"sliding_window": 4096, "sliding_window_pattern": 4}, 24),
+    ],
+)
+def test_layers_with_a_window_are_counted(keys: dict[str, Any], windowed: int) -> None:
+    found = read(llama("mistral", 32, 4096, 32, 8, 14336, 32000, **keys))
+    assert found.num_windowed_layers == windowed
+    assert (found.sliding_window is None) == (windowed == 0)

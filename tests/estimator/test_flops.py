@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from planner.catalog.load import load_catalog
-from planner.estimator.flops import attention_forward_flop, hardware_flop, linear_forward_flop, model_flop
+from planner.estimator.flops import (
+    attended_tokens,
+    attention_forward_flop,
+    hardware_flop,
+    linear_forward_flop,
+    model_flop,
+)
 from planner.estimator.step_time.attention import attention_flop
 from planner.estimator.workload import workload
 
@@ -73,3 +79,19 @@ def test_latent_attention_multiplies_queries_and_values_of_different_width(make_
     found = attention_forward_flop(100.0, run.fed_tokens, width, model.num_layers)
     assert found == pytest.approx(scores + mixing)
     assert found == pytest.approx(attention_flop(run, 100.0))
+
+
+@pytest.mark.parametrize(("window", "length"), [(4, 4), (4, 3), (4, 100), (1, 50), (7, 8)])
+def test_a_window_counts_the_scores_that_queries_see(window: int, length: int) -> None:
+    model = (
+        load_catalog().models["llama-3.1-8b"].model_copy(update={"sliding_window": window, "num_windowed_layers": 32})
+    )
+    seen = sum(min(position + 0.5, window) for position in range(length)) / length
+    assert attended_tokens(model, float(length)) / 2.0 == pytest.approx(seen, abs=0.13 / length * window)
+
+
+def test_layers_without_a_window_see_everything() -> None:
+    model = load_catalog().models["gemma-3-27b"]
+    assert attended_tokens(model, 512.0) == 512.0
+    assert attended_tokens(model, 1e6) == pytest.approx(10 / 62 * 1e6, rel=0.02)
+    assert attended_tokens(load_catalog().models["llama-3.1-8b"], 1e6) == 1e6

@@ -2,6 +2,7 @@
 
 import math
 
+from planner.estimator.flops import attended_tokens
 from planner.estimator.step_time.efficiency import (
     flash_attention_flop_per_s,
     matmul_flop_per_s,
@@ -21,11 +22,14 @@ def seen_tokens(run: Workload) -> float:
 def attention_flop(run: Workload, tokens: float) -> float:
     """FLOP of one causal forward pass of one device: scores and their product with the values, half of the square.
 
-    Source: arXiv 2205.05198, appendix A, times 1/2 for the causal mask (arXiv 2307.08691, section 4.1).
+    Source: arXiv 2205.05198, appendix A, times 1/2 for the causal mask (arXiv 2307.08691, section 4.1). Some kernels
+    skip what lies beyond a sliding window.
     """
-    model = run.model
+    model, seen = run.model, seen_tokens(run)
+    if run.skips_beyond_window:
+        seen = attended_tokens(model, seen)
     widths = model.q_dim + model.v_dim
-    return 2.0 * tokens * seen_tokens(run) * widths * 0.5 * run.stage_layers / run.tp
+    return 2.0 * tokens * seen * widths * 0.5 * run.stage_layers / run.tp
 
 
 def attention_flop_per_s(run: Workload, c: ThroughputConstants) -> float:

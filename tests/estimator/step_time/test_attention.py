@@ -54,3 +54,13 @@ def test_virtual_tokens_lengthen_every_sample(make_workload: Any) -> None:
     fields: dict[str, Any] = {"method": "adapter", "lora": None, "adapter": "prompt_tuning"}
     few, many = (make_workload(**fields, virtual_tokens=count) for count in (1, 2049))
     assert attention_flop(many, 4096.0) == pytest.approx(attention_flop(few, 4096.0) * 4097 / 2049)
+
+
+def test_only_kernels_that_know_the_window_skip_what_lies_beyond_it(make_workload: Any) -> None:
+    def flop(attention: str, model: str) -> float:
+        return attention_flop(
+            make_workload(model=model, attention=attention, seq_len=32_768, framework="hf-trl"), 100.0
+        )
+
+    assert flop("flash", "gemma-3-27b") < 0.3 * flop("sdpa", "gemma-3-27b")
+    assert flop("flash", "llama-3.1-8b") == flop("sdpa", "llama-3.1-8b")
