@@ -7,8 +7,9 @@ from planner.dialects.databricks import read_cluster
 from planner.dialects.draft import Draft
 from planner.dialects.facts import RunFacts
 from planner.dialects.params import Params
-from planner.domain.accelerator import Accelerator
+from planner.domain.accelerator import Accelerator, Cluster
 from planner.domain.programme import HardwareRule
+from planner.domain.run_config import PRICE_FIELDS
 
 MEMORY_TOLERANCE_RATIO = 0.03
 """Sampled share of the memory is rounded to 0.1 %, and drivers keep some memory for themselves."""
@@ -92,14 +93,19 @@ def _ranks_by_samples(facts: RunFacts, params: Params, draft: Draft) -> tuple[in
 def infer_cluster(
     facts: RunFacts, params: Params, draft: Draft, *, rules: Sequence[HardwareRule], ranks: tuple[int | None, str]
 ) -> None:
-    """Sets the cluster, unless the run named it itself. ``ranks``: data parallel ranks and how they were found."""
-    if draft.get("cluster") is not None:
-        return
+    """Sets the cluster, unless the run named it itself. ``ranks``: data parallel ranks and how they were found.
+
+    Of hardware that the run named, a user's rule still says what it costs: no process knows that.
+    """
     for rule in rules:
         if fnmatchcase(facts.experiment, rule.experiments):
+            if draft.get("cluster") is not None:
+                _take_price(draft, rule)
+                return
             draft.put("cluster", rule.cluster, "user_rule", f"hardware rule for experiments {rule.experiments!r}")
             return
-    read_cluster(facts, draft)
+    if draft.get("cluster") is None:
+        read_cluster(facts, draft)
     if draft.get("cluster") is not None:
         return
     if params.flag("use_cpu") and GENERIC_CPU in draft.catalog.accelerators:
@@ -114,6 +120,17 @@ def infer_cluster(
         draft.unknown("cluster", f"{LOOKED_FOR}: {rule_text}; number of accelerators: {count_rule}")
         return
     draft.put("cluster", {"accelerator": accelerator, "count": count}, "inferred", f"{rule_text}; {count_rule}")
+
+
+def _take_price(draft: Draft, rule: HardwareRule) -> None:
+    known, origin = draft.get("cluster"), draft.origins["cluster"]
+    if rule.cluster.accelerator.slug != known.accelerator.slug:
+        return
+    usual = {name: field.default for name, field in Cluster.model_fields.items() if name in PRICE_FIELDS}
+    unsaid = {name: getattr(rule.cluster, name) for name, value in usual.items() if getattr(known, name) == value}
+    if any(unsaid[name] != usual[name] for name in unsaid):
+        text = f"{origin.rule}; price by the hardware rule for experiments {rule.experiments!r}"
+        draft.put("cluster", known.model_copy(update=unsaid), origin.kind, text)
 
 
 def _from_samples(facts: RunFacts, known: Sequence[Accelerator], count: int | None) -> tuple[Accelerator | None, str]:

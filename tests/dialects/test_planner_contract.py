@@ -6,6 +6,7 @@ import pytest
 from planner.catalog.load import Catalog
 from planner.dialects.facts import MetricPoint, RunFacts
 from planner.dialects.interpret import interpret
+from planner.domain.programme import HardwareRule
 from planner.domain.run_config import RunConfig
 from planner.domain.training_run import Actual
 
@@ -104,3 +105,19 @@ def test_defaults_of_a_configuration_yield_to_what_was_logged(catalog: Catalog, 
 @pytest.mark.parametrize("text", ["[1, 2", "[]", "7", "null", '"text"', "{}"])
 def test_a_configuration_that_is_none_does_no_harm(catalog: Catalog, hf_facts: MakeFacts, text: str) -> None:
     assert interpret(hf_facts({"planner.run_config": text}), catalog).config.micro_batch_size == 2
+
+
+def test_a_users_rule_says_what_named_hardware_costs(catalog: Catalog, hf_facts: MakeFacts) -> None:
+    def rule(slug: str) -> HardwareRule:
+        given = {"accelerator": slug, "count": 4, "usd_per_accelerator_hour": 1.4, "region": "eu"}
+        return HardwareRule.model_validate({"experiments": "*", "cluster": given}, context={"catalog": catalog})
+
+    named = {"planner.accelerator": "h100-sxm-80gb", "planner.num_accelerators": "8", "planner.region": "us"}
+    same = interpret(hf_facts(named), catalog, [rule("h100-sxm-80gb")])
+    assert same.config.cluster is not None
+    assert (same.config.cluster.count, same.config.cluster.usd_per_accelerator_hour) == (8, 1.4)
+    assert (same.config.cluster.region, same.origins["cluster"].kind) == ("us", "logged")
+    assert "hardware rule" in same.origins["cluster"].rule
+    other = interpret(hf_facts(named), catalog, [rule("a100-sxm-80gb")])
+    assert other.config.cluster is not None
+    assert other.config.cluster.usd_per_accelerator_hour is None
