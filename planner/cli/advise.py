@@ -108,7 +108,7 @@ def command(
     else:
         from planner.report.advice_text import print_advice
 
-        print_advice(advice, str(run_path))
+        print_advice(advice, str(run_path), overrides)
     if not advice.options:
         raise SystemExit(EXIT_NOTHING)
 

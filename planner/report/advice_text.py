@@ -1,5 +1,6 @@
 """Advice as text for a terminal."""
 
+import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -14,8 +15,11 @@ MAX_SHOWN = 12
 BEST_BY = {"cost": "cheapest first", "time": "fastest first", "balanced": "smallest product of time and cost first"}
 
 
-def print_advice(advice: Advice, run_path: str) -> None:
-    """The front, why each option is on it, how to take the first one, and what the others broke."""
+def print_advice(advice: Advice, run_path: str, overrides: Sequence[str] = ()) -> None:
+    """The front, why each option is on it, how to take the first one, and what the others broke.
+
+    ``overrides`` are settings that the run was given beside its file.
+    """
     console = Console(soft_wrap=True)
     console.print(
         f"[bold]{plain(advice.run_name)}[/]: {advice.num_candidates:,} candidates with the effective batch of "
@@ -31,7 +35,7 @@ def print_advice(advice: Advice, run_path: str) -> None:
             console.print(f"{number}. {plain(option.why)}")
         if hidden := len(advice.options) - len(shown):
             console.print(f"{hidden} more: --json and --html show all")
-        console.print("the first one: " + _command(run_path, shown[0].settings), markup=False)
+        console.print("the first one: " + _command(run_path, (*overrides, *shown[0].settings)), markup=False)
     else:
         console.print("[bold red]no option keeps within the limits[/]")
     for rejection in advice.rejected:
@@ -39,8 +43,6 @@ def print_advice(advice: Advice, run_path: str) -> None:
 
 
 def _command(run_path: str, settings: Sequence[str]) -> str:
-    import shlex
-
     words = ["foretune", "estimate", run_path, *(word for setting in settings for word in ("--set", setting))]
     return shlex.join(words)
 

@@ -35,15 +35,27 @@ def test_advise_prints_the_front_and_how_to_take_the_first_option() -> None:
         assert text in result.output
 
 
-def test_every_option_is_exactly_what_estimate_says_with_its_settings() -> None:
-    advice = Advice.model_validate_json(run("advise", "run.yaml", *FEW, "--json").output)
+@pytest.mark.parametrize(
+    "given",
+    [(), ("method=full", "lora=null", "precision=bf16-mixed", "framework=nemo", "epochs=1")],
+    ids=["lora", "full"],
+)
+def test_every_option_is_exactly_what_estimate_says_with_its_settings(given: tuple[str, ...]) -> None:
+    own = [word for setting in given for word in ("--set", setting)]
+    advice = Advice.model_validate_json(run("advise", "run.yaml", *FEW, *own, "--json").output)
     assert len(advice.options) > 1
+    assert any(option.departures for option in advice.options) == bool(given)
     for option in advice.options:
         words = [word for setting in option.settings for word in ("--set", setting)]
-        estimate = Estimate.model_validate_json(run("estimate", "run.yaml", "--json", *words).output)
+        estimate = Estimate.model_validate_json(run("estimate", "run.yaml", "--json", *own, *words).output)
         assert estimate.duration_s == option.duration_s
         assert estimate.cost_usd == option.cost_usd
         assert estimate.memory.fits_probability == option.fits_probability
+
+
+def test_the_command_of_the_first_option_keeps_what_was_set() -> None:
+    printed = run("advise", "run.yaml", *FEW, "--set", "seq_len=1024").output
+    assert "foretune estimate run.yaml --set seq_len=1024 --set" in printed
 
 
 def test_the_page_holds_the_picture_and_the_table(folder: Path) -> None:
