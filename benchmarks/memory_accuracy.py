@@ -29,6 +29,7 @@ COMPLETE = (
     "huggingface/blog",
 )
 """Sources that state the whole configuration of runs that ran out of memory and of those that did not."""
+COLUMNS = ("source", "method", "sharding", "accelerator")
 WAYS = ("all rows", "cells left out", "sources left out")
 Table = list[tuple[str, ...]]
 
@@ -59,7 +60,7 @@ def group_rows(published: PublishedRuns, found: Mapping[str, Array], column: str
             for predicted in found.values():
                 use = scored & (labels == label)
                 missed = np.abs(np.exp(predicted[use, number] - published.measured[use, number]) - 1.0)
-                cells.append(f"{percent(float(np.median(missed)))} / {percent(float(np.quantile(missed, 0.9)))}")
+                cells.append(_middle_and_high(missed))
             rows.append((figure, label, str(count), *cells))
     return rows
 
@@ -109,25 +110,36 @@ def _fit_row(name: str, each: Counter[tuple[bool, bool]]) -> tuple[str, ...]:
     return (name, *map(str, numbers), percent(recall), percent(precision))
 
 
-def rule_rows(published: PublishedRuns, cells: Array) -> Table:
-    """Allocated memory by this estimate (cells left out) and by the public rules, on the same rows."""
+def rule_rows(published: PublishedRuns, cells: Array, column: str) -> Table:
+    """Allocated memory by this estimate (cells left out) and by the public rules on the same rows, by a column."""
     measured = published.measured[:, 0]
-    methods = np.array([run.row["method"] for run in published.runs])
+    scored = np.isfinite(measured)
+    labels = np.array([run.row[column] or "not stated" for run in published.runs])
+    first = [published.alternatives[run.group][0][1] for run in published.runs]
+    ways = [cells[:, 0], *(np.log([rule(run) / GIB for run in first]) for rule in RULES.values())]
     rows: Table = []
-    for label, use in (("full fine-tuning", methods == "full"), ("adapters", methods != "full")):
-        scored = use & np.isfinite(measured)
-        logs = {"this estimate": cells[scored, 0]}
-        for name, rule in RULES.items():
-            found = [
-                math.log(rule(published.alternatives[run.group][0][1]) / GIB)
-                for run, wanted in zip(published.runs, scored, strict=True)
-                if wanted
-            ]
-            logs[name] = np.array(found)
-        for name, predicted in logs.items():
-            missed = np.abs(np.exp(predicted - measured[scored]) - 1.0)
-            numbers = (percent(float(np.median(missed))), percent(float(np.quantile(missed, 0.9))))
-            rows.append((label, name, str(int(scored.sum())), *numbers))
+    for label, count in Counter(labels[scored]).most_common():
+        use = scored & (labels == label)
+        missed = [np.abs(np.exp(predicted[use] - measured[use]) - 1.0) for predicted in ways]
+        rows.append((label, str(count), *(_middle_and_high(one) for one in missed)))
+    return rows
+
+
+def _middle_and_high(missed: Array) -> str:
+    return f"{percent(float(np.median(missed)))} / {percent(float(np.quantile(missed, 0.9)))}"
+
+
+def traced_rows(learned: PublishedRuns) -> Table:
+    """Runs traced with fake tensors, by the shipped constants, which were fitted on them too."""
+    traced = ~learned.are_published
+    off = np.expm1(predictions(learned, MEMORY, traced) - learned.measured)[:, 0]
+    kinds = np.array([f"{run.row['method']}, checkpointing {run.row['activation_ckpt']}" for run in learned.runs])
+    rows: Table = []
+    for kind in sorted(set(kinds[traced])):
+        own = off[traced & (kinds == kind)]
+        rows.append(
+            (kind, str(own.size), percent(float(np.median(np.abs(own)))), f"{own.min():+.1%} to {own.max():+.1%}")
+        )
     return rows
 
 
@@ -148,25 +160,27 @@ def tier_rows() -> Table:
 
 
 def main() -> None:
-    published = published_runs()
-    everything = np.ones(len(published.runs), dtype=bool)
-    fitted = fit(published, everything)
+    published, learned = published_runs(), published_runs(with_traced=True)
+    count = len(published.runs)
+    fitted = fit(learned, np.ones(len(learned.runs), dtype=bool))
+    everything = np.ones(count, dtype=bool)
     shipped = predictions(published, MEMORY, everything)
     drift = float(np.nanmax(np.abs(predictions(published, fitted.constants, everything) - shipped)))
-    partitions = [left_out(published, published.cells, fitted, folds=FOLDS, seed=seed) for seed in range(SEEDS)]
-    sources = left_out(published, published.sources, fitted, folds=None)
+    partitions = [left_out(learned, learned.cells, fitted, folds=FOLDS, seed=seed)[:count] for seed in range(SEEDS)]
+    sources = left_out(learned, learned.sources, fitted, folds=None)[:count]
     found = dict(zip(WAYS, (shipped, partitions[0], sources), strict=True))
     about = (
-        f"Peak memory of {len(published.runs)} published runs of tier A ({len(published.alternatives)} configurations, "
+        f"Peak memory of {count} published runs of tier A ({len(published.alternatives)} configurations, "
         f"{len(set(published.sources))} sources), each figure against its own definition. Errors are absolute and "
         "relative. *Cells left out*: constants fitted without whole cells of source, model, accelerator and method, "
         f"{FOLDS} folds, mean of {SEEDS} partitions in the first table. *Sources left out*: without the row's whole "
-        "source. Both read as optimistic: formulas and priors were chosen while these rows were in view. A fit anew "
+        "source. Both read as optimistic: formulas and priors were chosen while these rows were in view. Each fit has "
+        f"{len(learned.runs) - count} runs traced with fake tensors beside them, which are scored apart. A fit anew "
         f"moves no prediction by more than {percent(drift)}."
     )
     columns = ("figure", "median", "P90", "mean over sources of medians")
     path = write_page(NAME, "Memory against published runs", about, columns, summary_rows(published, found, partitions))
-    for column in ("source", "method", "sharding", "accelerator"):
+    for column in COLUMNS:
         rows = group_rows(published, found, column)
         append_table(path, f"By {column}, median / P90", ("figure", column, "rows", *WAYS), rows)
     append_table(
@@ -177,8 +191,13 @@ def main() -> None:
     )
     outcomes = ("source", "found", "missed", "false alarms", "rightly passed", "recall", "precision")
     append_table(path, "Runs that ended for lack of memory", outcomes, fit_rows())
-    rules = ("runs", "rule", "rows", "median", "P90")
-    append_table(path, "Beside public rules, peak allocated", rules, rule_rows(published, partitions[0]))
+    for column in COLUMNS:
+        heading = f"Beside public rules by {column}, peak allocated, median / P90"
+        append_table(
+            path, heading, (column, "rows", "this estimate", *RULES), rule_rows(published, partitions[0], column)
+        )
+    traced = ("traced runs", "rows", "median", "from, to")
+    append_table(path, "Beside PyTorch's own tracker, peak allocated", traced, traced_rows(learned))
     append_table(path, "Tier B, shipped constants", ("figure", "source", "rows", "median", "P90"), tier_rows())
 
 
