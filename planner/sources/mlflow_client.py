@@ -17,15 +17,16 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from planner.domain.raw_batch import RawBatch, as_batch
-from planner.domain.raw_run import RawInput, RawMetric, RawModel, RawRun
+from planner.domain.raw_run import RawModel, RawRun
 from planner.domain.tracking_uri import redact_uri
 from planner.errors import StoreError, StoreUnreachableError
 from planner.sources.in_parallel import in_parallel
-from planner.sources.mlflow_samples import SampleHistories, latest_points, point
+from planner.sources.mlflow_found import FoundRun, from_entity, from_json
+from planner.sources.mlflow_samples import Histories, SampleHistories
+from planner.sources.mlflow_server import answer, is_server
 from planner.sources.reader import (
     BATCH_RUNS,
     OPEN_STATUSES,
-    PERSONAL_TAGS,
     SYSTEM_PREFIX,
     Experiment,
     Seen,
@@ -43,6 +44,8 @@ EXPERIMENTS_PER_PAGE = 1000
 RUNS_PER_PAGE = 500
 PARALLEL_REQUESTS = 4
 PARALLEL_SEARCHES = 2
+SEARCH_ENDPOINT = "/api/2.0/mlflow/runs/search"
+OLDEST_FIRST = ["attributes.start_time ASC"]
 NOT_DATABASES = ("http", "https", "databricks", "file", "uc")
 SIGNS_OF_NO_ANSWER = ("Max retries exceeded", "timed out", "Connection refused", "error code 502", "error code 503")
 
@@ -77,57 +80,83 @@ class ClientReader:
         names = {e.experiment_id: e.name for e in matching(self.experiments(), experiment_patterns)}
         done: set[str] = set()
         with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
-            for page in self._run_pages(list(names), seen):
-                found = [run for run in page if run.info.run_id not in done]
-                done.update(run.info.run_id for run in found)
-                fresh = [run for run in found if seen is None or not _is_known_as_deleted(run, seen)]
+            for page in self._run_pages(names, seen):
+                found = [run for run in page if run.raw.run_id not in done]
+                done.update(run.raw.run_id for run in found)
+                fresh = [run for run in found if seen is None or not _is_known_as_deleted(run.raw, seen)]
                 if fresh:
-                    yield self._batch(fresh, names, pool)
+                    yield self._batch(fresh, pool)
             missing = sorted((seen.open | seen.deleted) - done) if seen else []
             for first in range(0, len(missing), BATCH_RUNS):
                 again = pool.map(self._run_or_none, missing[first : first + BATCH_RUNS])
                 wanted = [run for run in again if run is not None and str(run.info.experiment_id) in names]
                 if wanted:
-                    yield self._batch(wanted, names, pool)
+                    yield self._batch([from_entity(run, names[str(run.info.experiment_id)]) for run in wanted], pool)
 
     def artifact_uris(self, run_ids: Sequence[str]) -> dict[str, str]:
         with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
             return {run.info.run_id: run.info.artifact_uri for run in pool.map(self._run_or_none, run_ids) if run}
 
-    def _batch(self, runs: Sequence[Run], names: dict[str, str], pool: ThreadPoolExecutor) -> RawBatch:
-        histories = self._samples.of(runs, pool)
+    def _batch(self, runs: Sequence[FoundRun], pool: ThreadPoolExecutor) -> RawBatch:
+        histories = self._samples.of([run.raw for run in runs], pool)
         models = pool.map(self._models, runs)
-        return as_batch(
-            [
-                raw_run(run, names[str(run.info.experiment_id)], histories.get(run.info.run_id, ()), found)
-                for run, found in zip(runs, models, strict=True)
-            ]
-        )
+        return as_batch([_completed(run.raw, histories, found) for run, found in zip(runs, models, strict=True)])
 
-    def _run_pages(self, experiment_ids: list[str], seen: Seen | None) -> Iterator[list[Run]]:
+    def _run_pages(self, names: dict[str, str], seen: Seen | None) -> Iterator[list[FoundRun]]:
         """Pages in ascending start time: runs that arrive meanwhile come last and shift no page.
 
         The experiments are dealt to a few searches that go on at once.
         """
-        shares = [experiment_ids[first::PARALLEL_SEARCHES] for first in range(PARALLEL_SEARCHES)]
-        yield from in_parallel([self._pages_of(share, seen) for share in shares if share])
+        shares = [list(names)[first::PARALLEL_SEARCHES] for first in range(PARALLEL_SEARCHES)]
+        yield from in_parallel([self._pages_of(share, names, seen) for share in shares if share])
 
-    def _pages_of(self, experiment_ids: list[str], seen: Seen | None) -> Iterator[list[Run]]:
+    def _pages_of(
+        self, experiment_ids: list[str], names: dict[str, str], seen: Seen | None
+    ) -> Iterator[list[FoundRun]]:
         searches: list[tuple[str, int]] = [("", ViewType.ALL)]
         if seen is not None:
             searches = [(f"attributes.end_time >= {seen.ended_since_ms:d}", ViewType.ALL), ("", ViewType.DELETED_ONLY)]
             searches += [(f"attributes.status = '{status}'", ViewType.ALL) for status in OPEN_STATUSES]
         for condition, view in searches:
-            yield from self._pages(
-                partial(
-                    self._client.search_runs,
-                    experiment_ids,
-                    filter_string=condition,
-                    run_view_type=view,
-                    max_results=RUNS_PER_PAGE,
-                    order_by=["attributes.start_time ASC"],
-                )
+            if is_server(self._uri):
+                yield from self._json_pages(experiment_ids, names, condition, view)
+                continue
+            search = partial(
+                self._client.search_runs,
+                experiment_ids,
+                filter_string=condition,
+                run_view_type=view,
+                max_results=RUNS_PER_PAGE,
+                order_by=OLDEST_FIRST,
             )
+            for page in self._pages(search):
+                yield [from_entity(run, names[str(run.info.experiment_id)]) for run in page]
+
+    def _json_pages(
+        self, experiment_ids: list[str], names: dict[str, str], condition: str, view: int
+    ) -> Iterator[list[FoundRun]]:
+        """Pages as a server sends them: MLflow's client would spend most of its time on making objects of them."""
+        question: dict[str, Any] = {
+            "experiment_ids": experiment_ids,
+            "filter": condition,
+            "run_view_type": ViewType.to_string(view).upper(),
+            "max_results": RUNS_PER_PAGE,
+            "order_by": OLDEST_FIRST,
+        }
+        while True:
+            page, token = self._ask(partial(self._json_page, question, names))
+            yield page
+            if not token:
+                return
+            question = question | {"page_token": token}
+
+    def _json_page(self, question: dict[str, Any], names: dict[str, str]) -> tuple[list[FoundRun], str | None]:
+        found = answer(self._uri, SEARCH_ENDPOINT, "POST", json=question)
+        try:
+            page = [from_json(run, names[str(run["info"]["experiment_id"])]) for run in found.get("runs", ())]
+            return page, found.get("next_page_token")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise MlflowException(f"its answer is none that an MLflow server gives ({error!r})") from error
 
     def _pages(self, search: Callable[..., Any]) -> Iterator[list[Any]]:
         token: str | None = None
@@ -147,13 +176,12 @@ class ClientReader:
                 return None
             raise self._failure(error) from error
 
-    def _models(self, run: Run) -> list[RawModel]:
-        outputs = run.outputs.model_outputs if run.outputs else ()
+    def _models(self, run: FoundRun) -> list[RawModel]:
         found = []
-        for output in outputs:
-            model = self._ask(partial(self._client.get_logged_model, output.model_id))
+        for model_id, step in run.model_outputs:
+            model = self._ask(partial(self._client.get_logged_model, model_id))
             at = model.creation_timestamp
-            found.append(RawModel(model.model_id, model.name, model.model_type or "", output.step, at))
+            found.append(RawModel(model.model_id, model.name, model.model_type or "", step, at))
         return found
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
@@ -199,37 +227,15 @@ def _refuse_database_without_store(tracking_uri: str) -> None:
         engine.dispose()
 
 
-def _is_known_as_deleted(run: Run, seen: Seen) -> bool:
-    return run.info.lifecycle_stage == "deleted" and run.info.run_id in seen.deleted - seen.open
+def _is_known_as_deleted(run: RawRun, seen: Seen) -> bool:
+    return run.lifecycle_stage == "deleted" and run.run_id in seen.deleted - seen.open
 
 
-def raw_run(run: Run, experiment_name: str, histories: Sequence[RawMetric], models: Sequence[RawModel]) -> RawRun:
-    """MLflow's run as a raw one; ``histories``: all points of the metrics of which every point is read."""
-    inputs = [
-        RawInput(
-            name=given.dataset.name,
-            digest=given.dataset.digest,
-            source_type=given.dataset.source_type,
-            schema=given.dataset.schema or None,
-            profile=given.dataset.profile or None,
-            context={tag.key: tag.value for tag in given.tags}.get("mlflow.data.context"),
-        )
-        for given in (run.inputs.dataset_inputs if run.inputs else ())
-    ]
-    return RawRun(
-        run_id=run.info.run_id,
-        experiment_id=str(run.info.experiment_id),
-        experiment_name=experiment_name,
-        run_name=run.info.run_name or "",
-        status=str(run.info.status),
-        lifecycle_stage=run.info.lifecycle_stage,
-        start_ms=run.info.start_time,
-        end_ms=run.info.end_time,
-        params=run.data.params,
-        tags={key: value for key, value in run.data.tags.items() if key not in PERSONAL_TAGS},
-        metrics=tuple(point(m.key, m.value, m.step, m.timestamp) for m in latest_points(run)),
-        system_samples=tuple(one for one in histories if one.key.startswith(SYSTEM_PREFIX)),
-        inputs=tuple(inputs),
+def _completed(run: RawRun, histories: Histories, models: Sequence[RawModel]) -> RawRun:
+    """The run with what was asked for apart."""
+    points = histories.get(run.run_id, ())
+    return run._replace(
+        system_samples=tuple(one for one in points if one.key.startswith(SYSTEM_PREFIX)),
         models=tuple(models),
-        metric_points=tuple(one for one in histories if not one.key.startswith(SYSTEM_PREFIX)),
+        metric_points=tuple(one for one in points if not one.key.startswith(SYSTEM_PREFIX)),
     )

@@ -1,6 +1,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from planner.domain.raw_batch import run_ids
 from planner.domain.raw_run import RawRun
 from planner.errors import StoreError, StoreUnreachableError
 from planner.sources.mlflow_client import ClientReader
+from planner.sources.reader import Experiment
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own use of SQLAlchemy
 
@@ -69,3 +71,17 @@ def test_a_file_store_is_read(read_runs: ReadRuns, fill: Fill, tmp_path: Path, m
     finished = next(run for run in runs if run.run_name == "finished")
     assert len(finished.system_samples) == 10
     assert {point.key: point.value for point in finished.metrics}["grad_norm"] is None
+
+
+@pytest.mark.parametrize(
+    "answer", [{"runs": [{"info": {}}]}, {"runs": [1]}, {"runs": [{"info": {"experiment_id": "9"}}]}]
+)
+def test_an_answer_that_is_none_of_mlflows_is_one_clear_error(answer: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.sources.mlflow_client.answer", lambda *_args, **_given: answer)
+    monkeypatch.setattr(ClientReader, "experiments", lambda _: [Experiment("1", "chat", "active")])
+    with (
+        closing(ClientReader("http://ann:s3cret@127.0.0.1:9")) as reader,
+        pytest.raises(StoreError, match="none that an MLflow server gives") as caught,
+    ):
+        list(reader.read(["*"]))
+    assert "s3cret" not in str(caught.value)
