@@ -51,19 +51,22 @@ def novelties(published: PublishedRuns) -> Labels:
 def spread_rows(published: PublishedRuns, suites: Array, used: Mask | None = None) -> list[SpreadRow]:
     """Spreads such that 80 % of the left-out rows lie inside, of ``used`` rows alone where that is given.
 
+    What the fields that a row leaves open explain is taken out first: the interval has it beside the spread.
     By constants that had not seen a row's suite: a user's runs are of no suite. New ones are too few to tell kinds
     apart; a kind without rows is as unsure as they are, and none is narrower than known ones.
     """
     kind_of, level_of, first = kinds(published), novelties(published), published.tiers == "A"
     used = np.ones_like(first) if used is None else used
     is_new = level_of == "new"
+    explained = np.array([_open_log_sd(known) for known in published.alternatives])[published.groups]
+    unexplained = np.sqrt(np.maximum(((suites - published.measured) / P90_SD) ** 2 - explained**2, 0.0))
 
     def log_sd(rows: Mask) -> tuple[float, int]:
         rows = rows & used
         if (rows & first).sum() >= ENOUGH_ROWS:
             rows = rows & first
-        errors = np.abs(suites - published.measured)[rows]
-        return (float(np.quantile(errors, 0.8)) / P90_SD if errors.size else math.nan), errors.size
+        errors = unexplained[rows]
+        return (float(np.quantile(errors, 0.8)) if errors.size else math.nan), errors.size
 
     unknown = log_sd(is_new)
     table: list[SpreadRow] = []
@@ -95,6 +98,12 @@ def inside_interval(published: PublishedRuns, suites: Array) -> Mask:
             found = mix(weights, [lognormal_triple(math.exp(suites[row] + shift), spread) for shift in shifts])
             inside[row] = found.p10 <= math.exp(published.measured[row]) <= found.p90
     return inside
+
+
+def _open_log_sd(known: Alternatives) -> float:
+    """Spread between the runs that a configuration may mean."""
+    weights, shifts = _apart(known)
+    return math.sqrt(sum(weight * shift**2 for weight, shift in zip(weights, shifts, strict=True)))
 
 
 def _apart(known: Alternatives) -> tuple[list[float], list[float]]:
