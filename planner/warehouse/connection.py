@@ -22,6 +22,8 @@ PATIENCE_S = 20.0
 """An ingest between two steps of a weekly job is over by then."""
 MEMORY_LIMIT = "1GiB"
 """What does not fit is put on the disk, beside the warehouse."""
+CHECKPOINT_AFTER = "128MiB"
+"""Of log: DuckDB's own 16 MiB are reached with every batch, and a checkpoint takes longer than the batch."""
 SIGNS_OF_A_LOCK = ("could not set lock", "conflicting lock", "used by another process")
 """In DuckDB's words, on Unix and on Windows."""
 SIGNS_OF_A_FULL_DISK = ("could not write", "no space left", "file too large")
@@ -131,6 +133,7 @@ def _opened(path: Path, *, read_only: bool, patience_s: float = 0.0) -> Iterator
             connection = duckdb.connect(str(path), read_only=read_only)
             connection.execute("set TimeZone = 'UTC'")
             connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+            connection.execute(f"set checkpoint_threshold = '{CHECKPOINT_AFTER}'")
             break
         except duckdb.Error as error:
             if not _is_locked(error) or time.monotonic() >= give_up:
