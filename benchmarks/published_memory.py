@@ -18,7 +18,8 @@ from planner.estimator.memory.allocator import context_bytes, reserved_bytes
 from planner.estimator.memory.timeline import build_timeline
 from planner.estimator.memory_constants import MemoryConstants
 from planner.estimator.unknowns import expand
-from planner.estimator.workload import Workload, workload
+from planner.estimator.workload import Workload
+from planner.estimator.workload_of_run import workload
 from planner.units import GIB
 
 Array = npt.NDArray[np.float64]

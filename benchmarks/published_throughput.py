@@ -16,7 +16,8 @@ from planner.errors import UnknownFieldError
 from planner.estimator.step_time.roofline import step_time
 from planner.estimator.throughput_constants import ThroughputConstants
 from planner.estimator.unknowns import expand
-from planner.estimator.workload import Workload, workload
+from planner.estimator.workload import Workload
+from planner.estimator.workload_of_run import workload
 
 RUNS = Path(__file__).parents[1] / ".." / "shared" / "measured_runs" / "runs.csv"
 FIGURE = "tokens_per_s_per_accel"

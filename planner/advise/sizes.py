@@ -12,7 +12,7 @@ from planner.advise.request import Request
 from planner.domain.run_config import RunConfig
 from planner.domain.run_consistency import layout_conflicts
 from planner.estimator.software import software_class
-from planner.estimator.workload import known
+from planner.estimator.workload_of_run import known
 
 MAX_PIPELINE = 8
 Size = tuple[int, int, int, int, int]

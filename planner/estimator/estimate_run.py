@@ -26,7 +26,7 @@ from planner.estimator.storage import (
 )
 from planner.estimator.throughput_constants import THROUGHPUT
 from planner.estimator.unknowns import describe, expand
-from planner.estimator.workload import known
+from planner.estimator.workload_of_run import known
 from planner.units import format_duration
 
 LARGE_LOSS_RATIO = 0.05

@@ -17,7 +17,8 @@ from planner.estimator.step_time.spread import speed_log_sd
 from planner.estimator.storage import base_model_bytes, checkpoint_bytes
 from planner.estimator.wall_time import duration_triple, start_up_s
 from planner.estimator.wall_time_constants import WALL_TIME
-from planner.estimator.workload import Workload, workload
+from planner.estimator.workload import Workload
+from planner.estimator.workload_of_run import workload
 
 
 class Physics(NamedTuple):

@@ -19,7 +19,7 @@ from planner.domain.run_consistency import layout_conflicts
 from planner.errors import ConfigError
 from planner.estimator.hardware import Hardware, likeness
 from planner.estimator.sweep_figures import figures_of
-from planner.estimator.workload import known
+from planner.estimator.workload_of_run import known
 
 Column = NDArray[np.float64]
 Columns = Mapping[str, Column | Hardware]

@@ -14,7 +14,7 @@ from planner.estimator.quantile_mixture import Triple, mix_columns
 from planner.estimator.storage import storage_rows, stored_byte_months
 from planner.estimator.sweep_cost import cost_columns
 from planner.estimator.unknowns import expand
-from planner.estimator.workload import known
+from planner.estimator.workload_of_run import known
 
 
 def figures_of(config: RunConfig, length: int, prices: PriceBook | None, on: date | None) -> tuple[float, ...]:

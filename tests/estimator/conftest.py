@@ -7,7 +7,8 @@ import pytest
 
 from planner.catalog.load import load_catalog
 from planner.domain.run_config import RunConfig
-from planner.estimator.workload import Workload, workload
+from planner.estimator.workload import Workload
+from planner.estimator.workload_of_run import workload
 
 ConfigMaker = Callable[..., RunConfig]
 WorkloadMaker = Callable[..., Workload]

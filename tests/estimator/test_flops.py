@@ -12,7 +12,7 @@ from planner.estimator.flops import (
     model_flop,
 )
 from planner.estimator.step_time.attention import attention_flop
-from planner.estimator.workload import workload
+from planner.estimator.workload_of_run import workload
 
 SHAPE = {"tokens": 12.0, "seq_len": 6.0, "attention_dim": 8.0, "num_layers": 3.0}
 

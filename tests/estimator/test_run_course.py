@@ -6,7 +6,7 @@ from planner.catalog.load import load_catalog
 from planner.estimator.estimate_run import estimate_run
 from planner.estimator.run_course import evaluation_s, forward_ratio, interruption_rate_per_s
 from planner.estimator.wall_time_constants import WALL_TIME
-from planner.estimator.workload import workload
+from planner.estimator.workload_of_run import workload
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from planner.estimator.storage import (
     stored_byte_months,
     working_bytes,
 )
-from planner.estimator.workload import workload
+from planner.estimator.workload_of_run import workload
 
 
 def one_checkpoint(config: Any) -> float:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from planner.estimator.unknowns import MAX_ALTERNATIVES, expand
-from planner.estimator.workload import workload
+from planner.estimator.workload_of_run import workload
 
 EVERYTHING_UNKNOWN: dict[str, Any] = {
     "method": None,
