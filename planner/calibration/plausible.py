@@ -1,14 +1,14 @@
 """Runs that cannot be what they seem: figures in another unit, an experiment unlike all others."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 
 from planner.calibration.compare import Case
 from planner.domain.estimate import Resource
 
-SLIPS = {1000: "thousand", 1024: "1024", 10**6: "million", 2**20: "1024 x 1024", 10**9: "billion", 2**30: "1024^3"}
+SLIPS = {10**3: "1000 or 1024", 10**6: "1000^2 or 1024^2", 10**9: "1000^3 or 1024^3"}
 """Factors between units of one quantity: kilo and kibi, mega and mebi, giga and gibi."""
 SLIP_WIDTH = math.log(1.5)
 """Estimates are off themselves: a slip is seen within this factor."""
@@ -24,7 +24,8 @@ def suspicions(cases: Sequence[Case], since: datetime | None) -> tuple[str, ...]
     """Why the runs that ended at or after ``since`` (all without) should not be learnt from; empty where all is well.
 
     For each experiment and resource the median of the new runs is held against that of its own earlier runs, without
-    those against the median of all other experiments' medians, without any against the physics.
+    those against the median of all other experiments' medians, without any against the physics. A few runs in another
+    unit move no median and are looked for one by one.
     """
     new: dict[tuple[Resource, str], list[float]] = {}
     old: dict[tuple[Resource, str], list[float]] = {}
@@ -50,7 +51,21 @@ def suspicions(cases: Sequence[Case], since: datetime | None) -> tuple[str, ...]
             found.append(
                 f"{resource} of experiment {experiment}: {len(ratios)} runs are {factor:,.1f} {direction} {told}"
             )
+        else:
+            found.extend(_slipped_alone(resource, experiment, ratios, old.get((resource, experiment), [])))
     return tuple(found)
+
+
+def _slipped_alone(resource: Resource, experiment: str, ratios: Sequence[float], own: Sequence[float]) -> Iterator[str]:
+    """Some runs in another unit among others that are right: held against those of their experiment."""
+    usual = median(own) if len(own) >= MIN_PAST_RUNS else median(ratios)
+    slips = [slip for ratio in ratios if (slip := _slip(ratio - usual))]
+    for slip in dict.fromkeys(slips):
+        if slips.count(slip) >= MIN_RUNS:
+            yield (
+                f"{resource} of experiment {experiment}: {slips.count(slip)} of {len(ratios)} runs are off by a factor "
+                f"of {slip}, which looks like another unit"
+            )
 
 
 def _reference(

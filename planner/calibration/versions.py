@@ -17,6 +17,8 @@ from planner.domain.estimate import Resource
 
 MIN_NEW_RUNS = 5
 """Fewer new runs cannot tell which of two versions is better."""
+MAX_REFITS = 6
+"""On the new runs: after a step it takes some of them to show that what was learnt from them is better."""
 
 
 class VersionScore(Frozen):
@@ -43,8 +45,14 @@ class Promotion(Frozen):
 
 def in_use(promotions: Iterable[Promotion], before: datetime | None = None) -> str | None:
     """Id of the version that is used (or was, just before a moment); None where none was promoted yet."""
+    decision = decision_in_force(promotions, before)
+    return decision.calibration_id if decision else None
+
+
+def decision_in_force(promotions: Iterable[Promotion], before: datetime | None = None) -> Promotion | None:
+    """The decision that says which version is used."""
     used = _in_order(promotions, before)
-    return used[-1].calibration_id if used else None
+    return used[-1] if used else None
 
 
 def previous(promotions: Iterable[Promotion]) -> str | None:
@@ -93,7 +101,7 @@ def judge(
     elif len(new) < MIN_NEW_RUNS:
         reasons = (f"{len(new)} new runs since the version in use: {MIN_NEW_RUNS} are needed to compare",)
     else:
-        told = rolling_origin(cases, prior=challenger.prior, bounds=bounds, since=since)
+        told = rolling_origin(cases, prior=challenger.prior, max_refits=MAX_REFITS, bounds=bounds, since=since)
         old = [row for case in new for row in predicted(case, apply(champion, case.estimate, case.who))]
         scores = _scores(old, told)
         before, after = (

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from planner.calibration.versions import Promotion, in_use, previous
+from planner.calibration.versions import Promotion, decision_in_force, in_use, previous
 from planner.domain.calibration import Calibration
 from planner.errors import ConfigError
 from planner.settings import read_settings
@@ -21,9 +21,9 @@ def versions(config_path: Path) -> list[dict[str, Any]]:
         promotions = read(db, "promotions", Promotion)
         columns = "calibration_id, num_runs, fitted_through, data_fingerprint, method, prior"
         learnt = {row["calibration_id"]: row for row in db.rows(f"select {columns} from calibrations")}
-    used = in_use(promotions)
+    in_force = decision_in_force(promotions)
     rows = [
-        {**one.model_dump(), **learnt[one.calibration_id], "is_in_use": one.calibration_id == used}
+        {**one.model_dump(), **learnt[one.calibration_id], "is_in_use": one is in_force}
         for one in promotions
         if one.calibration_id in learnt
     ]
@@ -38,6 +38,13 @@ def find_version(config_path: Path, version: str | None) -> Calibration:
         if chosen is None:
             raise ConfigError("no calibration is in use yet: run `foretune weekly`")
         return read(db, "calibrations", Calibration, "calibration_id = ?", (chosen,))[0]
+
+
+def version_at(config_path: Path, moment: datetime) -> Calibration | None:
+    """The version that estimates used at a moment; None where none was in use yet."""
+    with open_snapshot(read_settings(os.environ, config_path).snapshot_path) as db:
+        chosen = in_use(read(db, "promotions", Promotion), moment)
+        return read(db, "calibrations", Calibration, "calibration_id = ?", (chosen,))[0] if chosen else None
 
 
 def cadences(config_path: Path, as_of: datetime | None) -> list[dict[str, Any]]:

@@ -56,7 +56,9 @@ def command(
         leave_in_inbox(inbox, decision, decision.decision_id)
         rows = _decided(rows, [decision])
     if as_json:
-        click.echo(json.dumps(rows, indent=2, default=str))
+        segments = ("before", "after")
+        shown = [row | {name: json.loads(row[name]) for name in segments if row[name]} for row in rows]
+        click.echo(json.dumps(shown, indent=2, default=str))
     else:
         _print(rows)
     if fail_on and any(row["stage"] == "open" for row in rows):

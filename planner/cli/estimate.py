@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from planner.cli.options import config_option, json_option, set_option
+from planner.cli.options import as_of_option, config_option, json_option, set_option
 from planner.errors import ConfigError
 
 EXAMPLES = """\b
@@ -13,7 +13,8 @@ Examples:
   foretune estimate run.yaml --set seq_len=8192 --set cluster.accelerator=h100-sxm-80gb
   foretune estimate run.yaml --json | jq .memory.peak_device_bytes
   foretune estimate run.yaml --html estimate.html
-  foretune estimate run.yaml --explain"""
+  foretune estimate run.yaml --explain
+  foretune estimate run.yaml --as-of 2026-09-01          what it would have said on that day"""
 
 
 @click.command(name="estimate", short_help="What one run needs.", epilog=EXAMPLES)
@@ -23,6 +24,8 @@ Examples:
 @click.option("--prior", is_flag=True, help="Physics only: leave out what was learnt from past runs.")
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Also write the estimate as an HTML page.")
 @click.option("--explain", is_flag=True, help="Also show the way from the physics to each figure, effect by effect.")
+@click.option("--calibration", "version", metavar="ID", help="Use this version (`foretune calibration list`).")
+@as_of_option
 @json_option
 def command(
     run_path: Path,
@@ -31,15 +34,20 @@ def command(
     prior: bool,
     html_path: Path | None,
     explain: bool,
+    version: str | None,
+    as_of_text: str | None,
     as_json: bool,
 ) -> None:
     """Memory, speed, time, storage, network and cost of the run in RUN.yaml, each with its uncertainty.
 
-    Uses the calibration of the last weekly run where there is one; `foretune gate` also decides.
+    Uses the calibration of the last weekly run where there is one; `foretune gate` also decides. With --as-of prices
+    and calibration are those of that day: an earlier estimate comes out again.
     """
     from planner.cli.session import asked_for_in, open_session
 
     session = open_session(config_path)
+    if version is not None or as_of_text is not None:
+        session = session.at(config_path, as_of_text, version)
     config = session.load_run(run_path, overrides)
     with asked_for_in(run_path):
         estimate = session.estimate(config, calibrated=not prior)

@@ -3,14 +3,16 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from planner.calibration.apply import apply
 from planner.calibration.traits import traits_of
 from planner.catalog.load import Catalog, load_catalog
 from planner.catalog.price_file import with_own_prices
+from planner.cli.options import parse_as_of
 from planner.config_files import load_programme, load_run
 from planner.domain.calibration import Calibration
 from planner.domain.estimate import Estimate
@@ -46,6 +48,14 @@ class Session:
         """The estimate of a run, corrected by what was learnt from past runs."""
         estimate = estimate_run(config, self.catalog.prices, self.now.date())
         return apply(self.calibration, estimate, traits_of(config, None)) if calibrated else estimate
+
+    def at(self, config_path: Path, as_of_text: str | None, version: str | None) -> "Session":
+        """This session on a past day (with the calibration then in use), or with a version of the calibration."""
+        from planner.cli.calibration_job import find_version, version_at
+
+        moment = parse_as_of(as_of_text, self.programme.zone if self.programme else ZoneInfo("UTC"))
+        chosen = find_version(config_path, version) if version else version_at(config_path, moment)
+        return replace(self, now=moment, calibration=chosen)
 
     def decide(self, config: RunConfig) -> GateDecision:
         """The gate's decision; for a blocked run with changes that would lift the block."""

@@ -5,7 +5,7 @@ from planner.calibration.compare import Case
 from planner.calibration.conformal import adapt
 from planner.calibration.fit import fit
 from planner.calibration.residuals import Residual
-from planner.calibration.versions import Promotion, in_use, judge, previous
+from planner.calibration.versions import Promotion, decision_in_force, in_use, judge, previous
 from planner.catalog.load import load_catalog
 from planner.domain.estimate import Quantiles
 from planner.domain.run_config import RunConfig
@@ -70,6 +70,18 @@ def test_a_slip_of_units_is_held_with_its_reason() -> None:
     assert "another unit" in decision.reasons[0]
 
 
+def test_a_few_runs_in_another_unit_among_many_are_held_too() -> None:
+    new = [WIGGLE[n] + (math.log(1024) if n % 5 == 0 else 0.0) for n in range(20)]
+    decision = judged(cases(WIGGLE[:20]), cases(new, first=20))
+    assert decision.action == "held"
+    assert "4 of 21 runs are off by a factor of 1000 or 1024" in decision.reasons[0]
+
+
+def test_one_run_far_off_is_left_to_the_robust_fit() -> None:
+    new = [WIGGLE[n] + (math.log(1024) if n == 5 else 0.0) for n in range(20)]
+    assert not any("another unit" in reason for reason in judged(cases(WIGGLE[:20]), cases(new, first=20)).reasons)
+
+
 def test_one_bad_experiment_is_held_in_a_first_history_too() -> None:
     bad = cases([4.5] * 5, first=100, experiment="bad")
     decision = judged([], [*cases(WIGGLE[:20]), *cases(WIGGLE[:20], first=30, experiment="f"), *bad])
@@ -93,6 +105,7 @@ def test_rolling_back_twice_goes_two_versions_back_and_held_ones_never_count() -
     history.append(decided(5, "b", "rolled back"))
     assert (in_use(history), previous(history)) == ("b", "a")
     assert in_use(history, START + timedelta(days=3)) == "b"
+    assert decision_in_force(history) is history[-1]
 
 
 def test_intervals_recover_their_coverage_within_fifty_runs_of_a_shift() -> None:
