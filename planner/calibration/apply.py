@@ -7,6 +7,7 @@ from typing import get_args
 
 from planner.calibration.apply_memory import correct_memory, lenders
 from planner.calibration.intervals import calibrated
+from planner.calibration.observed import estimate_log_sd
 from planner.calibration.resolve import Resolved, as_group, resolve
 from planner.calibration.terms import terms_of
 from planner.calibration.traits import Traits
@@ -66,7 +67,8 @@ def _resolved(
         expected = estimate.quantiles(learnt.resource)
         if expected is None or expected.p50 <= 0:
             continue
-        told = resolve(learnt, traits, terms_of(estimate, learnt.resource))
+        stated = estimate_log_sd(expected.p10, expected.p50, expected.p90)
+        told = resolve(learnt, traits, terms_of(estimate, learnt.resource), stated)
         found[learnt.resource] = as_group(learnt, told), told
     return found
 

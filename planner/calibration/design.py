@@ -8,7 +8,7 @@ import numpy as np
 
 from planner.calibration.crossed import Column, Spots
 from planner.calibration.observed import Observed
-from planner.calibration.resolve import SHARED, acting
+from planner.calibration.resolve import MIN_LOG_SD, SHARED, acting
 from planner.calibration.robust import Floats, Ints
 from planner.calibration.shrinkage import Tree, without_outliers
 from planner.calibration.table import nest
@@ -26,8 +26,6 @@ JOINT_SHARE = 0.15
 """SD assumed of effects of labels together as a share of that of one label."""
 TERM_SHARE = 0.15
 """The same of a term."""
-MIN_LOG_SD = 0.02
-"""Even a figure that the physics calls exact may be so far off."""
 
 
 @dataclass(frozen=True)

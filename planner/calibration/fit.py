@@ -11,11 +11,12 @@ import numpy as np
 from planner.calibration.conformal import MIN_RUNS_FOR_SPREAD, group_scales, outlier_scales, score_quantiles, usual
 from planner.calibration.crossed import Assumed, Crossed, solve
 from planner.calibration.design import Design, design
-from planner.calibration.nearness import Cavity, cavity, choose, leave_out, views
+from planner.calibration.nearness import Cavity, cavity, leave_out, views
 from planner.calibration.observed import Facts, Observed, observed
 from planner.calibration.residuals import Residual
 from planner.calibration.resolve import SHARED
 from planner.calibration.robust import Floats, Ints
+from planner.calibration.within import by_run, choose
 from planner.domain.calibration import Calibration, Effect, EffectKind, NearSpot, ResourceCalibration, Spread
 from planner.domain.estimate import Resource
 
@@ -116,8 +117,9 @@ def _learn(
         if number:
             crossed = solve(data.columns, data.spots, assumed=assumed, start=crossed)
         others = cavity(data, crossed)
-        within = choose(data, crossed, others, seen)
-        scores = np.stack([leave_out(data, others, view, within, chosen).score for view in (seen.near, seen.far)])
+        within, kin = choose(data, crossed, others, seen)
+        each = by_run(data, within, kin, chosen)
+        scores = np.stack([leave_out(data, others, view, each, chosen).score for view in (seen.near, seen.far)])
         levels, without = group_scales(scores, tree)
         scores = scores / without
         outlying = outlier_scales(scores[0])
@@ -138,9 +140,8 @@ def _learn(
         shared_log_variance=shared,
         joint_variance_ratios=ratios,
         unseen_variance_ratio=unseen,
-        spot_log_variance=within.spot,
-        noise_log_variance=within.noise,
-        reach=within.reach,
+        **within._asdict(),
+        kin=kin,
         spreads=_spreads(data, levels),
         score_quantiles=score_quantiles(scores, data.weight[chosen], degrees),
         width_ratios=dict(width_ratios),

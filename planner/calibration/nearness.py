@@ -12,25 +12,18 @@ from planner.calibration.robust import Floats, Ints
 
 MAX_SPOTS_PER_CELL = 24
 """The newest spots of a cell are kept."""
-SHARES = (0.3, 0.6, 0.85, 0.95)
-"""Shares of the variance within a cell that may be a spot's own rather than noise."""
-REACHES = (0.3, 1.0, 3.0, 9.0)
-DEFAULT_REACH = 3.0
 NUM_FAR = 4
 """Spots of a cell that speak where it is seen as a cell of few runs."""
-MAX_SCORED_FOR_CHOICE = 1500
-MIN_GAIN = 3.0
-"""Gain in log likelihood that a choice other than the default must bring."""
 
 
-class Within(NamedTuple):
-    """What holds among the runs of a cell."""
+class ByRun(NamedTuple):
+    """What holds among the runs of each run's cell."""
 
-    spot: float
+    spot: Floats
     """Variance of a spot's own deviation."""
-    noise: float
+    noise: Floats
     """Variance of runs that are alike in everything."""
-    reach: float
+    reach: Floats
 
 
 @dataclass(frozen=True)
@@ -39,8 +32,8 @@ class Neighbours:
 
     index: Ints
     distance: Floats
-    has_siblings: bool
-    """Whether other runs of the same spot speak too."""
+    has_siblings: Ints
+    """By spot, whether other runs of the same spot speak too: 1 or 0."""
 
 
 class Views(NamedTuple):
@@ -92,7 +85,9 @@ def views(design: Design) -> Views:
         found = np.take_along_axis(apart, others, axis=1)
         scattered[spots, :few] = np.where(np.isfinite(found), newest[others], -1)
         wide[spots, :few] = np.where(np.isfinite(found), found, 0.0)
-    return Views(Neighbours(index, distance, True), Neighbours(scattered, wide, False), np.concatenate(kept))
+    near = Neighbours(index, distance, np.ones(size, dtype=np.int64))
+    far = Neighbours(scattered, wide, np.all(scattered < 0, axis=1).astype(np.int64))
+    return Views(near, far, np.concatenate(kept))
 
 
 def _apart(design: Design, one: Ints, other: Ints) -> Floats:
@@ -121,36 +116,7 @@ def cavity(design: Design, crossed: Crossed) -> Cavity:
     return Cavity(mean, free * (mean / variance - spots.mean / told), free)
 
 
-def choose(design: Design, crossed: Crossed, others: Cavity, seen: Views) -> Within:
-    """What predicts left-out runs best in both views: first the reach, then how the variance is shared."""
-    both = crossed.spot_variance + crossed.noise_variance
-    best = Within(crossed.spot_variance, crossed.noise_variance, DEFAULT_REACH)
-    if not np.any(seen.near.index >= 0):
-        return best
-    chosen = np.unique(np.linspace(0, len(design.runs) - 1, MAX_SCORED_FOR_CHOICE).astype(np.int64))
-    pairs = [_pairs(design, view, design.spot[chosen]) for view in (seen.near, seen.far)]
-
-    def likelihood(candidate: Within) -> float:
-        total = 0.0
-        for view, apart in zip((seen.near, seen.far), pairs, strict=True):
-            found = leave_out(design, others, view, candidate, chosen, apart)
-            total += float(np.sum(-np.log(found.log_sd) - np.minimum(found.score**2, 9.0) / 2))
-        return total / 2
-
-    top = likelihood(best)
-    for step in ("reach", "share"):
-        candidates = (
-            [best._replace(reach=reach) for reach in REACHES]
-            if step == "reach"
-            else [best._replace(spot=share * both, noise=(1 - share) * both) for share in SHARES]
-        )
-        value, candidate = max((likelihood(one), one) for one in candidates)
-        if value > top + MIN_GAIN:
-            top, best = value, candidate
-    return best
-
-
-def _pairs(design: Design, near: Neighbours, spots: Ints) -> Floats:
+def pairs(design: Design, near: Neighbours, spots: Ints) -> Floats:
     """Distances among the neighbours of each of these spots; infinite where there is none."""
     index = near.index[spots]
     absent = index < 0
@@ -160,19 +126,20 @@ def _pairs(design: Design, near: Neighbours, spots: Ints) -> Floats:
 
 
 def leave_out(
-    design: Design, others: Cavity, near: Neighbours, within: Within, chosen: Ints, pairs: Floats | None = None
+    design: Design, others: Cavity, near: Neighbours, within: ByRun, chosen: Ints, among: Floats | None = None
 ) -> LeftOut:
     """The chosen runs, each predicted without itself: exact but that the variances are those of all runs."""
     own, noise, reach = within
+    far, share = reach[:, None], own[:, None]
     spots = design.spots
     spot = design.spot[chosen]
     index = near.index[spot]
     present = index >= 0
-    apart = _pairs(design, near, spot) if pairs is None else pairs
-    kernel = own * np.exp(-apart / reach)
+    apart = pairs(design, near, spot) if among is None else among
+    kernel = share[:, :, None] * np.exp(-apart / far[:, :, None])
     diagonal = np.arange(MAX_NEAR)
-    kernel[:, diagonal, diagonal] = np.where(present, own + noise / spots.weight[index], 1.0)
-    asked = np.where(present, own * np.exp(-near.distance[spot] / reach), 0.0)
+    kernel[:, diagonal, diagonal] = np.where(present, share + noise[:, None] / spots.weight[index], 1.0)
+    asked = np.where(present, share * np.exp(-near.distance[spot] / far), 0.0)
     moved = (others.without - others.mean)[spot]
     residual = np.where(present, spots.mean[index] - others.mean[index] - moved[:, None], 0.0)
     solved = np.linalg.solve(kernel, np.stack([residual, asked], axis=2))
@@ -182,7 +149,7 @@ def leave_out(
     before, before_variance = others.without[spot] + local, others.variance[spot] + local_variance
     weight, value = design.weight[chosen], design.value[chosen]
     rest = spots.weight[spot] - weight
-    rest = np.where((design.num_runs[spot] > 1) & near.has_siblings, np.maximum(rest, 0.0), 0.0)
+    rest = np.where((design.num_runs[spot] > 1) & (near.has_siblings[spot] > 0), np.maximum(rest, 0.0), 0.0)
     siblings = (spots.weight[spot] * spots.mean[spot] - weight * value) / np.where(rest > 0, rest, 1.0)
     precision = 1 / before_variance + rest / noise
     expected = (before / before_variance + rest / noise * siblings) / precision

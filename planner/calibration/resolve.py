@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from planner.calibration.traits import Traits
-from planner.domain.calibration import GroupCalibration, NearSpot, ResourceCalibration, Spread
+from planner.domain.calibration import GroupCalibration, NearSpot, ResourceCalibration, Spread, Within
 
 MAX_NEAR = 8
 """So many of the nearest spots speak."""
@@ -16,6 +16,9 @@ FLAG_STEPS = 3.0
 """A switch that differs makes runs as unlike as so many doublings of one size."""
 SHARED = "all runs"
 NEAR = "near runs"
+UNSEEN = "no runs of this kind yet: towards the physics"
+MIN_LOG_SD = 0.02
+"""Even a figure that the physics calls exact may be so far off."""
 
 
 class Step(NamedTuple):
@@ -41,8 +44,13 @@ class Resolved(NamedTuple):
     """Own runs: of the finest label that has any."""
 
 
-def resolve(learnt: ResourceCalibration, traits: Traits, terms: Mapping[str, float]) -> Resolved:
-    """Effects, nearness and spread of a run, whatever of it was seen before."""
+def resolve(
+    learnt: ResourceCalibration, traits: Traits, terms: Mapping[str, float], stated_log_sd: float | None = None
+) -> Resolved:
+    """Effects, nearness and spread of a run, whatever of it was seen before.
+
+    ``stated_log_sd`` is the spread that the physics gives this run; None: what it usually gave runs that were seen.
+    """
     steps: list[Step] = []
     together = learnt.joint_variance_ratios.get(traits.cell, learnt.unseen_variance_ratio)
     variance = together * learnt.shared_log_variance
@@ -60,12 +68,17 @@ def resolve(learnt: ResourceCalibration, traits: Traits, terms: Mapping[str, flo
         steps.append(Step(name, value * effect.log_effect, effect.num_runs))
         if not kind.startswith("term") and kind != SHARED:
             group, num_runs = name, effect.num_runs
-    near = nearest(learnt.cells.get(traits.cell, ()), traits, learnt.reach)
-    local, local_variance = krige(near, learnt)
+    spread = _spread(learnt.spreads, traits.groups, learnt.num_runs)
+    stated = spread.estimate_log_sd if stated_log_sd is None else stated_log_sd
+    held_back = _held_back(learnt, traits, stated, variance)
+    if held_back:
+        steps.append(Step(UNSEEN, -held_back * sum(step.log_effect for step in steps), 0))
+    within = learnt.within(traits.kin)
+    near = nearest(learnt.cells.get(traits.cell, ()), traits, within.reach)
+    local, local_variance = krige(near, within)
     if near:
         steps.append(Step(NEAR, local, round(sum(spot.weight for _, spot in near))))
-    spread = _spread(learnt.spreads, traits.groups, learnt.num_runs)
-    noise = learnt.noise_log_variance
+    noise = within.noise_log_variance
     same = [noise / spot.weight for alike, spot in near if alike > SAME]
     total = min([variance + local_variance, *same]) + noise  # the sum is known at least as well as runs alike tell it
     return Resolved(
@@ -77,6 +90,18 @@ def resolve(learnt: ResourceCalibration, traits: Traits, terms: Mapping[str, flo
         group=group,
         num_runs=num_runs,
     )
+
+
+def _held_back(learnt: ResourceCalibration, traits: Traits, stated_log_sd: float, variance: float) -> float:
+    """Share of the effects that does not hold for a run whose cell was never seen: there it is physics against history.
+
+    Both say something of the run's log ratio, the physics that it is 0, each as unsure as it states: the mean of the
+    two weighted by their precisions.
+    """
+    if traits.cell in learnt.cells:
+        return 0.0
+    stated = max(stated_log_sd, MIN_LOG_SD) ** 2
+    return variance / (stated + variance)
 
 
 def acting(traits: Traits, terms: Mapping[str, float]) -> Iterator[tuple[str, str, float]]:
@@ -110,21 +135,21 @@ def likeness(
     return math.exp(-math.sqrt(square) / reach)
 
 
-def krige(near: Sequence[tuple[float, NearSpot]], learnt: ResourceCalibration) -> tuple[float, float]:
+def krige(near: Sequence[tuple[float, NearSpot]], within: Within) -> tuple[float, float]:
     """Mean and variance of a run's own deviation, given those of its neighbours.
 
     Simple kriging (Rasmussen and Williams 2006, eq. 2.25 and 2.26) by Cholesky's factor.
     """
-    own = learnt.spot_log_variance
+    own, noise, reach = within
     factor: list[list[float]] = []
     forward: list[tuple[float, float]] = []
     for row, (alike, spot) in enumerate(near):
         line: list[float] = []
         for column in range(row + 1):
             other = near[column][1]
-            value = own * likeness(spot.position, spot.flags, other.position, other.flags, learnt.reach)
+            value = own * likeness(spot.position, spot.flags, other.position, other.flags, reach)
             if row == column:
-                value += learnt.noise_log_variance / spot.weight
+                value += noise / spot.weight
             value -= sum(line[k] * factor[column][k] for k in range(column)) if row != column else 0.0
             if row != column:
                 line.append(value / factor[column][column])

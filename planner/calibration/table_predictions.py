@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from planner.calibration.apply import apply
-from planner.calibration.compare import compare
+from planner.calibration.compare import Case, compare
 from planner.calibration.fit import fit
-from planner.calibration.groups import group_path
-from planner.calibration.residuals import Residual
+from planner.calibration.observed import Facts
 from planner.calibration.table_unstated import is_complete, possible_runs
+from planner.calibration.traits import traits_of
 from planner.catalog.load import Catalog
 from planner.dialects.run_table import FigureFamily, TableRun, read_row
 from planner.dialects.run_table_actuals import read_evidence
@@ -28,6 +28,8 @@ PREDICTED: dict[Resource, FigureFamily] = {
     "peak_device_bytes": "memory",
     "tokens_per_s_per_accelerator": "throughput",
 }
+EXPERIMENT = ""
+"""Rows belong to none."""
 LEARNT_AT = datetime(2000, 1, 1, tzinfo=UTC)
 """Rows have no dates: one stands for all, so that the same tables give the same calibration."""
 FITTED_AT = datetime(2000, 1, 2, tzinfo=UTC)
@@ -80,7 +82,7 @@ def learn_from_rows(
     progress: Callable[[], None] = lambda: None,
 ) -> Calibration:
     """What the measured rows of another table say about the physics; rows that are to be predicted are left out."""
-    residuals: list[Residual] = []
+    cases: list[Case] = []
     for number, row in enumerate(rows):
         progress()
         evidence = read_evidence(row)
@@ -97,7 +99,7 @@ def learn_from_rows(
         past = TrainingRun(
             run_id=run.id or f"row {number}",
             source="table",
-            experiment="",
+            experiment=EXPERIMENT,
             name=run.config.name,
             status="FINISHED",
             started_at=None,
@@ -107,20 +109,22 @@ def learn_from_rows(
             actual=Actual(**measured),
             origins={},
         )
-        residuals.extend(_residuals(past, catalog))
-    return fit(residuals, as_of=FITTED_AT, prior=PRIOR)
+        cases.extend(_cases(past, catalog))
+    facts = {case.residuals[0].run_id: Facts(case.who, case.estimate) for case in cases}
+    residuals = [residual for case in cases for residual in case.residuals]
+    return fit(residuals, as_of=FITTED_AT, prior=PRIOR, facts=facts)
 
 
-def _residuals(run: TrainingRun, catalog: Catalog) -> tuple[Residual, ...]:
+def _cases(run: TrainingRun, catalog: Catalog) -> tuple[Case, ...]:
     """How far off the physics was; nothing where it refuses the run."""
     try:
-        return compare([run], catalog.prices).residuals
+        return compare([run], catalog.prices).cases
     except Exception:  # one strange row must not stop the others
         return ()
 
 
 def _estimate(config: RunConfig, calibration: Calibration | None) -> Estimate:
-    return apply(calibration, estimate_run(config), group_path(config, None))
+    return apply(calibration, estimate_run(config), traits_of(config, EXPERIMENT))
 
 
 def _figures(run: TableRun, weights: list[float], estimates: list[Estimate]) -> TablePrediction:

@@ -27,6 +27,11 @@ class Traits(Frozen):
         return self.labels or tuple((f"level {depth}", name) for depth, name in enumerate(self.groups) if depth)
 
     @property
+    def kin(self) -> str:
+        """Runs on the same accelerator and framework, among which noise and the reach of nearness are alike."""
+        return self.effects[-2][1] if len(self.effects) > 1 else self.cell
+
+    @property
     def cell(self) -> str:
         """The runs among which nearness counts."""
         return self.effects[-1][1] if self.effects else self.groups[-1]
@@ -40,7 +45,7 @@ def traits_of(config: RunConfig, experiment: str | None) -> Traits:
     """
     cluster, model, parallelism = config.cluster, config.model, config.parallelism
     accelerator = cluster.accelerator.slug if cluster else UNKNOWN
-    method = config.method or UNKNOWN
+    method = config.adapter or config.method or UNKNOWN
     framework = config.framework or UNKNOWN
     name = model.name if model else UNKNOWN
     family = (model.family if model else None) or UNKNOWN
@@ -71,6 +76,7 @@ def traits_of(config: RunConfig, experiment: str | None) -> Traits:
         labels.append(label("framework", "version"))
     if experiment is not None:
         labels.append(label("experiment"))
+    labels.append(label("method", "framework"))
     labels += [label("accelerator", "framework"), label("accelerator", "method", "framework", "model")]
     tokens = (config.micro_batch_size or 1) * (config.seq_len or 1)
     rank = (config.lora.rank if config.lora else None) or 1
@@ -86,6 +92,8 @@ def traits_of(config: RunConfig, experiment: str | None) -> Traits:
         sharding,
         config.framework_version,
         experiment,
+        config.compiler,
+        "+".join(config.lora.targets) if config.lora and config.lora.targets else None,
     )
     return Traits(
         groups=group_path(config, experiment),

@@ -67,6 +67,17 @@ class Spread(NamedTuple):
     """Nine in ten of the group's runs had at most this spread from the physics."""
 
 
+class Within(NamedTuple):
+    """What holds among the runs of a cell."""
+
+    spot_log_variance: float
+    """Of what distinguishes one configuration from others with the same labels."""
+    noise_log_variance: float
+    """Of runs that are alike in everything."""
+    reach: float
+    """Distance, in doublings of a size, at which nearness has fallen to 37 %."""
+
+
 class ResourceCalibration(Frozen):
     """Everything learnt of one resource: log(actual / estimate) = sum of effects + what near runs show + noise."""
 
@@ -88,11 +99,17 @@ class ResourceCalibration(Frozen):
     """Of runs that are alike in everything."""
     reach: float = Field(gt=0)
     """Distance, in doublings of a size, at which nearness has fallen to 37 %."""
+    kin: dict[str, Within] = Field(default_factory=dict)
+    """By accelerator and framework where these differ from the others in it."""
     spreads: dict[str, Spread]
     score_quantiles: tuple[tuple[float, float], ...]
     """Share of past runs, left out in turn, that lay within so many predictive standard deviations."""
     width_ratios: dict[str, float] = Field(default_factory=dict)
     """By accelerator (or ``all``): what the hits and misses of the past demand of the width."""
+
+    def within(self, kin: str) -> Within:
+        """Of one accelerator and framework."""
+        return self.kin.get(kin) or Within(self.spot_log_variance, self.noise_log_variance, self.reach)
 
 
 class Calibration(Frozen):
