@@ -1,6 +1,6 @@
 """Predicts rows of a run table from their configuration alone, or corrected by another table's measurements."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -8,7 +8,7 @@ from planner.calibration.apply import apply
 from planner.calibration.compare import Case, compare
 from planner.calibration.fit import fit
 from planner.calibration.observed import Facts
-from planner.calibration.table_unstated import is_complete, possible_runs
+from planner.calibration.table_unstated import is_complete, possible_readings, possible_runs
 from planner.calibration.traits import traits_of
 from planner.catalog.load import Catalog
 from planner.dialects.run_table import FigureFamily, TableRun, read_row
@@ -46,12 +46,21 @@ class TablePrediction:
     """Why a figure is missing; None where none is."""
 
 
-def predict(run: TableRun, calibration: Calibration | None) -> TablePrediction:
-    """The figures of one row; never an error: where the estimator refuses the row, ``error`` says why."""
+def predict(readings: Sequence[tuple[float, TableRun]], calibration: Calibration | None) -> TablePrediction:
+    """The figures of one row, from the runs it may mean and their weights.
+
+    Never an error: where the estimator refuses the row, ``error`` says why.
+    """
+    run = readings[0][1]
     if run.config is None:
         return TablePrediction(run.id, error=_joined(run.unpredictable))
     try:
-        options = list(possible_runs(run.config))
+        options = [
+            (weight * share, config)
+            for weight, reading in readings
+            if reading.config is not None
+            for share, config in possible_runs(reading.config)
+        ]
         estimates = [_estimate(config, calibration) for _, config in options]
         return _figures(run, [weight for weight, _ in options], estimates)
     except InputError as error:
@@ -61,16 +70,21 @@ def predict(run: TableRun, calibration: Calibration | None) -> TablePrediction:
         return TablePrediction(run.id, error=f"cannot be estimated: {type(error).__name__}: {reason}")
 
 
-def predict_all(runs: Iterable[TableRun], calibration: Calibration | None) -> Iterator[TablePrediction]:
+def predict_all(
+    rows: Iterable[Mapping[str, str]], catalog: Catalog, calibration: Calibration | None
+) -> Iterator[TablePrediction]:
     """The figures of every row, in order; rows that ask for the same run are estimated once."""
-    known: dict[tuple[str, str], TablePrediction] = {}
-    for run in runs:
+    known: dict[tuple[str, ...], TablePrediction] = {}
+    for row in rows:
+        readings = possible_readings(row, catalog)
+        run = readings[0][1]
         if run.config is None:
-            yield predict(run, calibration)
+            yield predict(readings, calibration)
             continue
-        key = (run.config.config_hash, repr(run.unpredictable))
+        hashes = (reading.config.config_hash for _, reading in readings if reading.config is not None)
+        key = (repr(run.unpredictable), *hashes)
         if key not in known:
-            known[key] = predict(run, calibration)
+            known[key] = predict(readings, calibration)
         yield replace(known[key], id=run.id)
 
 

@@ -9,7 +9,6 @@ from planner.calibration.table_predictions import TablePrediction, learn_from_ro
 from planner.calibration.table_scores import TableSummary, summarise
 from planner.catalog.load import load_catalog
 from planner.cli.row_progress import row_progress
-from planner.dialects.run_table import read_row
 from planner.domain.calibration import Calibration
 from planner.errors import ConfigError
 from planner.report.backtest_table import errors_table, fits_line, scores_table
@@ -42,10 +41,9 @@ def _learn(history: Rows, rows: Rows) -> Calibration:
 
 
 def _predict(rows: Rows, calibration: Calibration | None) -> list[TablePrediction]:
-    catalog = load_catalog()
     predictions = []
     with row_progress("predicting", len(rows)) as one_done:
-        for prediction in predict_all((read_row(row, catalog) for row in rows), calibration):
+        for prediction in predict_all(rows, load_catalog(), calibration):
             predictions.append(prediction)
             one_done()
     return predictions

@@ -3,9 +3,8 @@ from collections.abc import Mapping
 import pytest
 
 from planner.calibration import table_predictions
-from planner.calibration.table_predictions import TablePrediction, learn_from_rows, predict, predict_all
+from planner.calibration.table_predictions import TablePrediction, learn_from_rows, predict_all
 from planner.catalog.load import load_catalog
-from planner.dialects.run_table import read_row
 from planner.domain.estimate import Estimate
 from planner.domain.run_config import RunConfig
 from planner.estimator.estimate_run import estimate_run
@@ -20,7 +19,8 @@ ROW = {
 
 
 def predicted(row: Mapping[str, str]) -> TablePrediction:
-    return predict(read_row(row, load_catalog()), None)
+    (found,) = predict_all([row], load_catalog(), None)
+    return found
 
 
 def test_unknown_hardware_costs_speed_and_the_answer_to_fits_alone() -> None:
@@ -46,6 +46,17 @@ def test_an_unstated_batch_widens_the_interval_and_stays_a_prediction() -> None:
         assert spanned.p90 / spanned.p10 > told.p90 / told.p10
 
 
+def test_an_unstated_number_of_accelerators_is_spanned_where_it_is_possible() -> None:
+    sharded = {**ROW, "method": "full", "lora_rank": "", "lora_targets": "", "sharding": "zero3", "global_batch": ""}
+    open_ = predicted({**sharded, "n_accel": ""})
+    assert open_.error is None
+    one, eight = (predicted({**sharded, "n_accel": count}) for count in ("1", "8"))
+    peak = open_.quantiles["peak_allocated_bytes"]
+    assert peak.p10 < eight.quantiles["peak_allocated_bytes"].p90 < one.quantiles["peak_allocated_bytes"].p10 < peak.p90
+    tensor_parallel = {**ROW, "tp": "8", "n_accel": ""}
+    assert predicted(tensor_parallel).quantiles == predicted({**tensor_parallel, "n_accel": "8"}).quantiles
+
+
 def test_a_failure_inside_the_estimator_is_the_reason_for_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: RunConfig) -> None:
         raise ZeroDivisionError("by zero")
@@ -63,7 +74,7 @@ def test_equal_runs_are_estimated_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(table_predictions, "estimate_run", counted)
     rows = [ROW, {**ROW, "id": "b"}, {**ROW, "id": "c", "micro_batch": "8"}]
-    found = list(predict_all((read_row(row, load_catalog()) for row in rows), None))
+    found = list(predict_all(rows, load_catalog(), None))
     assert [one.id for one in found] == ["a", "b", "c"]
     assert len(asked) == 2
 
