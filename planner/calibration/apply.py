@@ -1,22 +1,25 @@
 """Corrects an estimate by what past runs have shown."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import get_args
 
 from planner.calibration.apply_memory import correct_memory, lenders
-from planner.calibration.intervals import calibrated
-from planner.calibration.observed import estimate_log_sd
-from planner.calibration.resolve import Resolved, as_group, resolve
+from planner.calibration.intervals import calibrated, corrected_factor
+from planner.calibration.observed import beyond, estimate_log_sd
+from planner.calibration.resolve import Asked, Resolved, as_group, resolve
 from planner.calibration.terms import terms_of
 from planner.calibration.traits import Traits
-from planner.domain.calibration import Calibration, GroupCalibration
+from planner.domain.calibration import Calibration, GroupCalibration, ResourceCalibration
 from planner.domain.estimate import Correction, CorrectionStep, Estimate, Quantiles, Resource
 from planner.estimator.cost import with_compute_hours
 from planner.estimator.wall_time import recombine
 
 Learnt = Mapping[Resource, GroupCalibration]
+TIME: tuple[Resource, ...] = ("tokens_per_s_per_accelerator", "start_up_s", "duration_s")
+COST_AS_A_WHOLE = ("nested-normal-2", "crossed-effects-1")
+"""Methods that learnt cost together with time: used where time was not learnt."""
 
 
 def apply(calibration: Calibration | None, estimate: Estimate, who: Traits | tuple[str, ...]) -> Estimate:
@@ -25,7 +28,7 @@ def apply(calibration: Calibration | None, estimate: Estimate, who: Traits | tup
     - p50 is multiplied by exp(bias), the product of all effects; the spread is that of ``combined_half_width``.
     - An accelerator peak that was never measured borrows the factor of the nearest one that was.
     - Duration and cost follow from the corrected start-up and speed. The duration's own history is used instead where
-      the speed has none, or only that of coarser groups. The cost's own history is used where time has none.
+      the speed has none, or only that of coarser groups. Cost is then corrected by what time did not explain of bills.
     - Checkpoints move the rows of storage and network that hold them, not what these cost.
 
     Without a calibration the estimate comes back as it is. A calibration of nested groups, as made before effects were
@@ -34,9 +37,42 @@ def apply(calibration: Calibration | None, estimate: Estimate, who: Traits | tup
     if calibration is None:
         return estimate
     traits = who if isinstance(who, Traits) else Traits(groups=who)
-    found = _resolved(calibration, estimate, traits)
-    every = {**_finest(calibration, estimate, traits.groups), **{name: group for name, (group, _) in found.items()}}
-    learnt = _used(every, traits.groups, {name: ranks for name, (_, ranks) in found.items()})
+    found = {}
+    for learnt in calibration.resources:
+        asked = _asked(learnt, estimate, traits)
+        if asked is not None:
+            found[learnt.resource] = resolve(learnt, *asked)
+    return _corrected(calibration, estimate, traits, found)
+
+
+def apply_many(
+    calibration: Calibration | None, estimates: Sequence[Estimate], who: Sequence[Traits | tuple[str, ...]]
+) -> list[Estimate]:
+    """``apply`` of each, where what is learnt is looked up for all of them at once."""
+    if calibration is None:
+        return list(estimates)
+    from planner.calibration.resolve_many import resolve_many  # an estimate of one run starts without arrays
+
+    traits = [one if isinstance(one, Traits) else Traits(groups=one) for one in who]
+    found: list[dict[Resource, Resolved]] = [{} for _ in estimates]
+    for learnt in calibration.resources:
+        asked = [_asked(learnt, estimate, one) for estimate, one in zip(estimates, traits, strict=True)]
+        rows = [number for number, one in enumerate(asked) if one is not None]
+        told = resolve_many(learnt, [one for one in asked if one is not None])
+        for number, one in zip(rows, told, strict=True):
+            found[number][learnt.resource] = one
+    return [_corrected(calibration, *row) for row in zip(estimates, traits, found, strict=True)]
+
+
+def _corrected(
+    calibration: Calibration, estimate: Estimate, traits: Traits, found: Mapping[Resource, Resolved]
+) -> Estimate:
+    by_resource = {learnt.resource: learnt for learnt in calibration.resources}
+    own = {resource: as_group(by_resource[resource], told) for resource, told in found.items()}
+    every = {**_finest(calibration, estimate, traits.groups), **own}
+    learnt = _used(every, traits.groups, found)
+    if calibration.method in COST_AS_A_WHOLE and any(resource in learnt for resource in TIME):
+        learnt = {resource: group for resource, group in learnt.items() if resource != "cost_usd"}
     sources = {**learnt, **lenders(learnt)}
     corrections = tuple(
         Correction(
@@ -44,7 +80,7 @@ def apply(calibration: Calibration | None, estimate: Estimate, who: Traits | tup
             group=sources[resource].group,
             factor=math.exp(sources[resource].log_bias),
             num_runs=sources[resource].num_runs,
-            steps=_steps(found[sources[resource].resource][1]) if sources[resource].resource in found else (),
+            steps=_steps(found[sources[resource].resource]) if sources[resource].resource in found else (),
         )
         for resource in get_args(Resource)
         if resource in sources
@@ -59,18 +95,16 @@ def apply(calibration: Calibration | None, estimate: Estimate, who: Traits | tup
     return changed.model_copy(update={"memory": correct_memory(estimate.memory, learnt), "provenance": provenance})
 
 
-def _resolved(
-    calibration: Calibration, estimate: Estimate, traits: Traits
-) -> dict[Resource, tuple[GroupCalibration, Resolved]]:
-    found: dict[Resource, tuple[GroupCalibration, Resolved]] = {}
-    for learnt in calibration.resources:
-        expected = estimate.quantiles(learnt.resource)
-        if expected is None or expected.p50 <= 0:
-            continue
-        stated = estimate_log_sd(expected.p10, expected.p50, expected.p90)
-        told = resolve(learnt, traits, terms_of(estimate, learnt.resource), stated)
-        found[learnt.resource] = as_group(learnt, told), told
-    return found
+def _asked(learnt: ResourceCalibration, estimate: Estimate, traits: Traits) -> Asked | None:
+    """What is asked of a resource; None where the estimate has none of it."""
+    expected = estimate.quantiles(learnt.resource)
+    if expected is None or expected.p50 <= 0:
+        return None
+    stated = estimate_log_sd(expected.p10, expected.p50, expected.p90)
+    if learnt.resource == "cost_usd":
+        time = estimate.duration_s
+        stated = beyond(stated, estimate_log_sd(time.p10, time.p50, time.p90))
+    return Asked(traits, terms_of(estimate, learnt.resource), stated)
 
 
 def _steps(told: Resolved) -> tuple[CorrectionStep, ...]:
@@ -114,13 +148,11 @@ def _finest(calibration: Calibration, estimate: Estimate, groups: tuple[str, ...
 
 
 def _used(learnt: Learnt, groups: tuple[str, ...], told: Mapping[Resource, Resolved]) -> Learnt:
-    """Without what other corrections already contain: duration in the speed's, cost in those of time."""
+    """Without what other corrections already contain: duration in the speed's."""
     speed, duration = learnt.get("tokens_per_s_per_accelerator"), learnt.get("duration_s")
     contained: set[Resource] = set()
     if speed and duration and _fineness(duration, groups, told) <= _fineness(speed, groups, told):
         contained.add("duration_s")
-    if speed or duration or "start_up_s" in learnt:
-        contained.add("cost_usd")
     return {resource: group for resource, group in learnt.items() if resource not in contained}
 
 
@@ -166,7 +198,8 @@ def _correct_cost(estimate: Estimate, learnt: Learnt) -> Estimate:
     if own is None or estimate.cost_usd is None:
         return estimate
     rows = {row: usd * math.exp(own.log_bias) for row, usd in estimate.cost_breakdown_usd.items()}
-    return estimate.model_copy(update={"cost_usd": calibrated(estimate.cost_usd, own), "cost_breakdown_usd": rows})
+    cost = corrected_factor(estimate.cost_usd, estimate.duration_s, own)
+    return estimate.model_copy(update={"cost_usd": cost, "cost_breakdown_usd": rows})
 
 
 def _correct_sizes(estimate: Estimate, learnt: Learnt) -> Estimate:

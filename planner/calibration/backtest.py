@@ -6,10 +6,10 @@ from datetime import datetime
 
 import numpy as np
 
-from planner.calibration.apply import apply
+from planner.calibration.apply import apply_many
 from planner.calibration.compare import Case
 from planner.calibration.conformal import adapt
-from planner.calibration.fit import PASSES, learn
+from planner.calibration.fit import METHOD, PASSES, learn
 from planner.calibration.observed import Facts, Observed, observed
 from planner.calibration.robust import Floats
 from planner.domain import Frozen
@@ -198,10 +198,12 @@ def _predict(
         num_runs=len(past),
         data_fingerprint="",
         prior=prior,
+        method=METHOD,
         resources=learn(past, ratios, passes),
     )
-    for case in targets:
-        for row in predicted(case, apply(calibration, case.estimate, case.who)):
+    told = apply_many(calibration, [case.estimate for case in targets], [case.who for case in targets])
+    for case, estimate in zip(targets, told, strict=True):
+        for row in predicted(case, estimate):
             yield row.model_copy(update={"calibrated_at": calibration.as_of})
 
 

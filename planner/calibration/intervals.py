@@ -58,3 +58,25 @@ def calibrated(physics: Quantiles, group: GroupCalibration) -> Quantiles:
     )
     p50 = physics.p50 * math.exp(group.log_bias)
     return Quantiles(p10=p50 * math.exp(-low), p50=p50, p90=p50 * math.exp(high))
+
+
+def corrected_factor(product: Quantiles, factor: Quantiles, group: GroupCalibration) -> Quantiles:
+    """A product of ``factor`` and something independent of it, of which ``group`` holds that something's past.
+
+    The spread of the factor stays; what the physics spreads beyond it is put together with that of past runs.
+    """
+
+    def width(upper: float, lower: float) -> float:
+        return math.log(upper / lower) if lower > 0 else 0.0
+
+    whole = width(product.p50, product.p10), width(product.p90, product.p50)
+    parts = width(factor.p50, factor.p10), width(factor.p90, factor.p50)
+    own = [math.sqrt(max(one**2 - part**2, 0.0)) for one, part in zip(whole, parts, strict=True)]
+    rest = Quantiles(p10=math.exp(-own[0]), p50=1.0, p90=math.exp(own[1]))
+    found = calibrated(rest, group)
+    low, high = (
+        math.hypot(part, one)
+        for part, one in zip(parts, (math.log(found.p50 / found.p10), math.log(found.p90 / found.p50)), strict=True)
+    )
+    p50 = product.p50 * found.p50
+    return Quantiles(p10=p50 * math.exp(-low), p50=p50, p90=p50 * math.exp(high))

@@ -42,10 +42,21 @@ class Facts(NamedTuple):
 
 
 def observed(residuals: Iterable[Residual], facts: Mapping[str, Facts]) -> list[Observed]:
-    """Residuals with the facts of their runs; a run without facts has its nested groups alone."""
+    """Residuals with the facts of their runs; a run without facts has its nested groups alone.
+
+    Of a cost only what its run's time does not explain is learnt from: the estimate corrects time by itself.
+    """
+    rows = list(residuals)
+    durations = {row.run_id: row for row in rows if row.resource == "duration_s"}
     found = []
-    for residual in residuals:
+    for residual in rows:
         known = facts.get(residual.run_id)
+        log_ratio = residual.log_ratio
+        log_sd = estimate_log_sd(residual.estimate_p10, residual.estimate_p50, residual.estimate_p90)
+        time = durations.get(residual.run_id)
+        if residual.resource == "cost_usd" and time is not None:
+            log_ratio -= time.log_ratio
+            log_sd = beyond(log_sd, estimate_log_sd(time.estimate_p10, time.estimate_p50, time.estimate_p90))
         found.append(
             Observed(
                 residual.run_id,
@@ -53,8 +64,8 @@ def observed(residuals: Iterable[Residual], facts: Mapping[str, Facts]) -> list[
                 residual.ended_at,
                 known.traits if known else Traits(groups=residual.groups),
                 terms_of(known.estimate, residual.resource) if known else {},
-                residual.log_ratio,
-                estimate_log_sd(residual.estimate_p10, residual.estimate_p50, residual.estimate_p90),
+                log_ratio,
+                log_sd,
             )
         )
     return found
@@ -91,6 +102,11 @@ def bounds_of(run: TrainingRun, estimate: Estimate) -> tuple[Observed, ...]:
             )
         )
     return tuple(found)
+
+
+def beyond(whole: float, part: float) -> float:
+    """Spread of a product that one of its factors does not explain, both in the logarithm; 0 where it explains all."""
+    return math.sqrt(max(whole**2 - part**2, 0.0))
 
 
 def estimate_log_sd(p10: float, p50: float, p90: float) -> float:

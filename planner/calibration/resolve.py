@@ -44,6 +44,25 @@ class Resolved(NamedTuple):
     """Own runs: of the finest label that has any."""
 
 
+class Asked(NamedTuple):
+    """One run to be corrected."""
+
+    traits: Traits
+    terms: Mapping[str, float]
+    stated_log_sd: float
+    """Spread that the physics gives it."""
+
+
+class Summed(NamedTuple):
+    """The sum of a run's effects, before runs near it are asked."""
+
+    steps: tuple[Step, ...]
+    variance: float
+    spread: Spread
+    group: str
+    num_runs: int
+
+
 def resolve(
     learnt: ResourceCalibration, traits: Traits, terms: Mapping[str, float], stated_log_sd: float | None = None
 ) -> Resolved:
@@ -51,6 +70,18 @@ def resolve(
 
     ``stated_log_sd`` is the spread that the physics gives this run; None: what it usually gave runs that were seen.
     """
+    within = learnt.within(traits.kin)
+    near = nearest(learnt.cells.get(traits.cell, ()), traits, within.reach)
+    local, local_variance = krige(near, within)
+    step = Step(NEAR, local, round(sum(spot.weight for _, spot in near))) if near else None
+    same = min((within.noise_log_variance / spot.weight for alike, spot in near if alike > SAME), default=math.inf)
+    return resolved(learnt, traits, summed(learnt, traits, terms, stated_log_sd), step, local_variance, same)
+
+
+def summed(
+    learnt: ResourceCalibration, traits: Traits, terms: Mapping[str, float], stated_log_sd: float | None
+) -> Summed:
+    """What the labels and terms of a run tell."""
     steps: list[Step] = []
     together = learnt.joint_variance_ratios.get(traits.cell, learnt.unseen_variance_ratio)
     variance = together * learnt.shared_log_variance
@@ -63,32 +94,37 @@ def resolve(
         if effect is None:
             variance += value**2 * known.log_variance
             continue
-        away = value - effect.centre if kind.startswith("term") else 1.0
+        is_term = kind.startswith("term")
+        away = value - effect.centre if is_term else 1.0
         variance += together * away**2 * effect.log_variance
         steps.append(Step(name, value * effect.log_effect, effect.num_runs))
-        if not kind.startswith("term") and kind != SHARED:
+        if not is_term and kind != SHARED:
             group, num_runs = name, effect.num_runs
     spread = _spread(learnt.spreads, traits.groups, learnt.num_runs)
     stated = spread.estimate_log_sd if stated_log_sd is None else stated_log_sd
     held_back = _held_back(learnt, traits, stated, variance)
     if held_back:
         steps.append(Step(UNSEEN, -held_back * sum(step.log_effect for step in steps), 0))
-    within = learnt.within(traits.kin)
-    near = nearest(learnt.cells.get(traits.cell, ()), traits, within.reach)
-    local, local_variance = krige(near, within)
-    if near:
-        steps.append(Step(NEAR, local, round(sum(spot.weight for _, spot in near))))
-    noise = within.noise_log_variance
-    same = [noise / spot.weight for alike, spot in near if alike > SAME]
-    total = min([variance + local_variance, *same]) + noise  # the sum is known at least as well as runs alike tell it
+    return Summed(tuple(steps), variance, spread, group, num_runs)
+
+
+def resolved(
+    learnt: ResourceCalibration, traits: Traits, sums: Summed, near: Step | None, local_variance: float, same: float
+) -> Resolved:
+    """Effects and near runs together; ``same`` is the variance that runs alike in everything leave, infinite without.
+
+    The whole is known at least as well as runs alike tell it.
+    """
+    steps = (*sums.steps, near) if near else sums.steps
+    total = min(sums.variance + local_variance, same) + learnt.within(traits.kin).noise_log_variance
     return Resolved(
-        steps=tuple(steps),
+        steps=steps,
         log_bias=sum(step.log_effect for step in steps),
-        log_sd=spread.scale_ratio * math.sqrt(total),
+        log_sd=sums.spread.scale_ratio * math.sqrt(total),
         width_ratio=_width_ratio(learnt.width_ratios, traits.groups),
-        spread=spread,
-        group=group,
-        num_runs=num_runs,
+        spread=sums.spread,
+        group=sums.group,
+        num_runs=sums.num_runs,
     )
 
 
