@@ -4,6 +4,7 @@ from rich.table import Table
 
 from planner.calibration.backtest_scores import By
 from planner.calibration.table_scores import GROUPINGS, TableScore, TableSummary
+from planner.report.backtest_page import GROUPINGS as GROUPINGS_OF_RUNS
 from planner.report.backtest_page import BacktestPage
 from planner.report.quantities import in_page_order, label
 from planner.report.terminal_tables import plain
@@ -65,8 +66,10 @@ def before_and_after_table(page: BacktestPage) -> Table:
     resources = in_page_order(score.resource for score in page.scores)
     for by in ALL_GROUPINGS:
         for resource in resources if by == "all" else [name for name in resources if name in DECIDING]:
-            found = page.of(by, resource)[-GROUPS_SHOWN:]
-            for one in found:
+            found = page.of(by, resource)
+            if by in GROUPINGS_OF_RUNS:
+                found.sort(key=lambda score: -score.num_runs)
+            for one in found[-GROUPS_SHOWN:] if by == "month" else found[:GROUPS_SHOWN]:
                 table.add_row(
                     label(resource),
                     by,
@@ -76,6 +79,8 @@ def before_and_after_table(page: BacktestPage) -> Table:
                     f"{one.prior_p90_ape:.1%} -> {one.p90_ape:.1%}",
                     f"{one.prior_coverage_80:.0%} -> {one.coverage_80:.0%}",
                 )
+            if len(found) > GROUPS_SHOWN:
+                table.add_row(label(resource), by, f"... and {len(found) - GROUPS_SHOWN} more (--out, --json)")
     return table
 
 
