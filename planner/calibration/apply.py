@@ -7,7 +7,7 @@ from typing import get_args
 
 from planner.calibration.apply_memory import correct_memory, lenders
 from planner.calibration.intervals import calibrated, corrected_factor
-from planner.calibration.observed import beyond, estimate_log_sd
+from planner.calibration.observed import BESIDE_TIME, beyond, estimate_log_sd
 from planner.calibration.resolve import Asked, Resolved, as_group, resolve
 from planner.calibration.terms import terms_of
 from planner.calibration.traits import Traits
@@ -29,7 +29,8 @@ def apply(calibration: Calibration | None, estimate: Estimate, who: Traits | tup
     - An accelerator peak that was never measured borrows the factor of the nearest one that was.
     - Duration and cost follow from the corrected start-up and speed. The duration's own history is used instead where
       the speed has none, or only that of coarser groups. Cost is then corrected by what time did not explain of bills.
-    - Checkpoints move the rows of storage and network that hold them, not what these cost.
+    - Checkpoints move the rows of duration, storage and network that hold them, not what the latter two cost; power
+      is corrected by what time did not explain of the energy.
 
     Without a calibration the estimate comes back as it is. A calibration of nested groups, as made before effects were
     crossed, corrects by the finest group that has runs.
@@ -91,7 +92,8 @@ def _corrected(
             "corrections": (*estimate.provenance.corrections, *corrections),
         }
     )
-    changed = _correct_sizes(_correct_cost(_correct_time(estimate, learnt), learnt), learnt)
+    timed = _correct_time(_correct_checkpoints(estimate, learnt), learnt)
+    changed = _correct_sizes(_correct_power(_correct_cost(timed, learnt), learnt), learnt)
     return changed.model_copy(update={"memory": correct_memory(estimate.memory, learnt), "provenance": provenance})
 
 
@@ -101,7 +103,7 @@ def _asked(learnt: ResourceCalibration, estimate: Estimate, traits: Traits) -> A
     if expected is None or expected.p50 <= 0:
         return None
     stated = estimate_log_sd(expected.p10, expected.p50, expected.p90)
-    if learnt.resource == "cost_usd":
+    if learnt.resource in BESIDE_TIME:
         time = estimate.duration_s
         stated = beyond(stated, estimate_log_sd(time.p10, time.p50, time.p90))
     return Asked(traits, terms_of(estimate, learnt.resource), stated)
@@ -191,6 +193,39 @@ def _correct_time(estimate: Estimate, learnt: Learnt) -> Estimate:
             "cost_breakdown_usd": rows,
         }
     )
+
+
+def _correct_checkpoints(estimate: Estimate, learnt: Learnt) -> Estimate:
+    """Time that checkpoints take, and the duration that follows where it has no history of its own."""
+    own, old = learnt.get("checkpoint_s"), estimate.checkpoint_s
+    if own is None or old is None:
+        return estimate
+    new = calibrated(old, own)
+    update: dict[str, object] = {"checkpoint_s": new}
+    if "duration_s" not in learnt:
+        later_s = new.p50 - old.p50
+        durations = estimate.duration_s
+        moved = Quantiles(
+            p10=max(durations.p10 + later_s, new.p50), p50=durations.p50 + later_s, p90=durations.p90 + later_s
+        )
+        hours = moved.scale(estimate.num_accelerators / 3600.0)
+        update["duration_s"] = moved
+        update["duration_breakdown_s"] = {**estimate.duration_breakdown_s, "checkpoints": new.p50}
+        update["cost_usd"], update["cost_breakdown_usd"] = with_compute_hours(
+            estimate.cost_usd,
+            estimate.cost_breakdown_usd,
+            old_hours=estimate.accelerator_hours,
+            new_hours=hours,
+        )
+    return estimate.model_copy(update=update)
+
+
+def _correct_power(estimate: Estimate, learnt: Learnt) -> Estimate:
+    own = learnt.get("energy_j")
+    if own is None or estimate.power_w is None:
+        return estimate
+    rows = {row: watts * math.exp(own.log_bias) for row, watts in estimate.power_breakdown_w.items()}
+    return estimate.model_copy(update={"power_w": calibrated(estimate.power_w, own), "power_breakdown_w": rows})
 
 
 def _correct_cost(estimate: Estimate, learnt: Learnt) -> Estimate:

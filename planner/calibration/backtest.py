@@ -22,6 +22,7 @@ REFIT_GROWTH = 1.25
 FOLLOWS: dict[Resource, tuple[Resource, ...]] = {
     "duration_s": ("tokens_per_s_per_accelerator", "start_up_s"),
     "cost_usd": ("duration_s", "tokens_per_s_per_accelerator", "start_up_s"),
+    "energy_j": ("duration_s", "tokens_per_s_per_accelerator", "start_up_s"),
     "network_bytes": ("checkpoint_bytes",),
 }
 """Resources that move with the corrections of others where they have none of their own, the most important first."""

@@ -31,9 +31,11 @@ PRIOR_LOG_SD: dict[Resource, float] = {
     "tokens_per_s_per_accelerator": 0.5,
     "start_up_s": 0.8,
     "duration_s": 0.5,
+    "checkpoint_s": 0.8,
     "checkpoint_bytes": 0.3,
     "network_bytes": 0.5,
     "cost_usd": 0.5,
+    "energy_j": 0.4,
 }
 """How far the physics may be off on the whole before any run is seen: SD of log(actual / estimate). A judgement."""
 SPOT_SHARE, NOISE_SHARE = 0.6, 0.25

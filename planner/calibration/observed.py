@@ -11,6 +11,8 @@ from planner.calibration.traits import Traits, traits_of
 from planner.domain.estimate import Z_P90, Estimate, Resource
 from planner.domain.training_run import TrainingRun
 
+BESIDE_TIME: tuple[Resource, ...] = ("cost_usd", "energy_j")
+"""Products of time and something else: a price, a power."""
 PEAKS: tuple[Resource, ...] = (
     "peak_allocated_bytes",
     "peak_reserved_bytes",
@@ -44,7 +46,7 @@ class Facts(NamedTuple):
 def observed(residuals: Iterable[Residual], facts: Mapping[str, Facts]) -> list[Observed]:
     """Residuals with the facts of their runs; a run without facts has its nested groups alone.
 
-    Of a cost only what its run's time does not explain is learnt from: the estimate corrects time by itself.
+    Of cost and energy only what their run's time does not explain is learnt from: time is corrected by itself.
     """
     rows = list(residuals)
     durations = {row.run_id: row for row in rows if row.resource == "duration_s"}
@@ -54,7 +56,7 @@ def observed(residuals: Iterable[Residual], facts: Mapping[str, Facts]) -> list[
         log_ratio = residual.log_ratio
         log_sd = estimate_log_sd(residual.estimate_p10, residual.estimate_p50, residual.estimate_p90)
         time = durations.get(residual.run_id)
-        if residual.resource == "cost_usd" and time is not None:
+        if residual.resource in BESIDE_TIME and time is not None:
             log_ratio -= time.log_ratio
             log_sd = beyond(log_sd, estimate_log_sd(time.estimate_p10, time.estimate_p50, time.estimate_p90))
         found.append(

@@ -16,9 +16,11 @@ Resource = Literal[
     "tokens_per_s_per_accelerator",
     "start_up_s",
     "duration_s",
+    "checkpoint_s",
     "checkpoint_bytes",
     "network_bytes",
     "cost_usd",
+    "energy_j",
 ]
 """Resources that have both an estimate and an actual; the same names as in ``Actual``."""
 
@@ -171,6 +173,8 @@ class Estimate(Frozen):
     start_up_s: Quantiles
     duration_s: Quantiles
     duration_breakdown_s: dict[str, float]
+    checkpoint_s: Quantiles | None = None
+    """Training held up by all checkpoints, a row of the duration; None where none is written."""
     checkpoint_bytes: Quantiles
     """One checkpoint."""
     checkpoint_advice: CheckpointAdvice | None = None

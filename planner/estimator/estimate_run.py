@@ -31,6 +31,8 @@ from planner.units import format_duration
 
 LARGE_LOSS_RATIO = 0.05
 """Share of the work that interruptions may cost without a note."""
+CHECKPOINT_LOG_SD = 0.5
+"""Spread of the time that checkpoints take: storage differs by more than its data sheet says; assumed."""
 SIZE_LOG_SD = 0.1
 """Spread of bytes stored and moved: file formats, compression, metadata; assumed."""
 
@@ -93,6 +95,7 @@ def estimate_run(config: RunConfig, prices: PriceBook | None = None, on: date | 
         start_up_s=start_up,
         duration_s=durations,
         duration_breakdown_s=_duration_rows(durations, start_up, shown),
+        checkpoint_s=_checkpoint_time(shown.course.writing_s),
         checkpoint_bytes=_sizes(weights, [physics.checkpoint_bytes for physics in found]),
         checkpoint_advice=_checkpoint_advice(shown),
         storage_bytes=Quantiles.lognormal(sum(stored.values()), SIZE_LOG_SD),
@@ -180,6 +183,10 @@ def _duration_rows(durations: Quantiles, start_up: Quantiles, shown: Physics) ->
         "interruptions": course.interruptions.lost_s,
     }
     return {**others, "training": max(durations.p50 - sum(others.values()), 0.0)}
+
+
+def _checkpoint_time(writing_s: float) -> Quantiles | None:
+    return Quantiles.lognormal(writing_s, CHECKPOINT_LOG_SD) if writing_s > 0 else None
 
 
 def _checkpoint_advice(shown: Physics) -> CheckpointAdvice:

@@ -38,6 +38,7 @@ QUANTITIES: dict[str, Quantity] = {
     "tokens_per_s_per_accelerator": Quantity("Throughput", "rate"),
     "start_up_s": Quantity("Start-up time", "duration"),
     "duration_s": Quantity("Duration", "duration"),
+    "checkpoint_s": Quantity("Checkpoint time", "duration"),
     "checkpoint_bytes": Quantity("Checkpoint size", "bytes"),
     "energy_j": Quantity("Energy", "energy"),
     "co2e_g": Quantity("Greenhouse gases (CO2e)", "mass"),

@@ -240,3 +240,28 @@ def test_each_side_of_the_median_keeps_its_own_spread() -> None:
 def test_a_lower_quantile_of_zero_is_defined() -> None:
     found = calibrated(Quantiles(p10=0, p50=100, p90=200), learnt("network_bytes", 1.0))
     assert 0 < found.p10 < 100 < found.p90
+
+
+def test_slower_checkpoints_lengthen_the_run_by_what_they_take_longer(estimate: Estimate) -> None:
+    assert estimate.checkpoint_s is not None
+    changed = apply(calibration(learnt("checkpoint_s", 3.0)), estimate, GROUPS)
+    longer_s = 2 * estimate.checkpoint_s.p50
+    assert changed.checkpoint_s is not None
+    assert changed.checkpoint_s.p50 == pytest.approx(3 * estimate.checkpoint_s.p50)
+    assert changed.duration_s.p50 == pytest.approx(estimate.duration_s.p50 + longer_s)
+    assert sum(changed.duration_breakdown_s.values()) == pytest.approx(changed.duration_s.p50)
+    assert changed.cost_breakdown_usd["compute"] == pytest.approx(2.0 * changed.duration_s.p50 / 3600)
+    both = apply(calibration(learnt("checkpoint_s", 3.0), learnt("duration_s", 1.5)), estimate, GROUPS)
+    assert both.duration_s.p50 == pytest.approx(1.5 * estimate.duration_s.p50)
+
+
+def test_energy_corrects_the_power_beside_time(estimate: Estimate) -> None:
+    drawing = estimate.model_copy(
+        update={"power_w": Quantiles.lognormal(400.0, 0.2), "power_breakdown_w": {"all": 400}}
+    )
+    changed = apply(calibration(learnt("energy_j", 0.8), learnt("duration_s", 1.5)), drawing, GROUPS)
+    assert changed.power_w is not None
+    assert changed.energy_j is not None
+    assert changed.power_w.p50 == pytest.approx(320.0)
+    assert changed.power_breakdown_w == {"all": pytest.approx(320.0)}
+    assert changed.energy_j.p50 == pytest.approx(320.0 * changed.duration_s.p50)
