@@ -150,10 +150,13 @@ def _finest(calibration: Calibration, estimate: Estimate, groups: tuple[str, ...
 
 
 def _used(learnt: Learnt, groups: tuple[str, ...], told: Mapping[Resource, Resolved]) -> Learnt:
-    """Without what other corrections already contain: duration in the speed's."""
-    speed, duration = learnt.get("tokens_per_s_per_accelerator"), learnt.get("duration_s")
+    """Without what other corrections already contain: duration in those of speed and start-up together."""
+    duration = learnt.get("duration_s")
+    parts = [learnt.get("tokens_per_s_per_accelerator"), learnt.get("start_up_s")]
     contained: set[Resource] = set()
-    if speed and duration and _fineness(duration, groups, told) <= _fineness(speed, groups, told):
+    if duration and all(
+        part is not None and _fineness(duration, groups, told) <= _fineness(part, groups, told) for part in parts
+    ):
         contained.add("duration_s")
     return {resource: group for resource, group in learnt.items() if resource not in contained}
 

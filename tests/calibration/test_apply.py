@@ -118,11 +118,20 @@ def test_a_finer_history_of_the_duration_goes_before_a_coarser_one_of_the_speed(
     estimate: Estimate, speed_group: str, uses_duration: bool
 ) -> None:
     found = calibration(
-        learnt("tokens_per_s_per_accelerator", 0.5, group=speed_group), learnt("duration_s", 1.5, group=GROUPS[1])
+        learnt("tokens_per_s_per_accelerator", 0.5, group=speed_group),
+        learnt("start_up_s", 1.0, group=GROUPS[2]),
+        learnt("duration_s", 1.5, group=GROUPS[1]),
     )
     changed = apply(found, estimate, GROUPS)
     assert (changed.duration_s.p50 == pytest.approx(1.5 * estimate.duration_s.p50)) is uses_duration
     assert ("duration_s" in {c.resource for c in changed.provenance.corrections}) is uses_duration
+
+
+def test_the_durations_own_history_is_used_where_start_up_has_none(estimate: Estimate) -> None:
+    found = calibration(learnt("tokens_per_s_per_accelerator", 0.5), learnt("duration_s", 1.5))
+    changed = apply(found, estimate, GROUPS)
+    assert changed.duration_s.p50 == pytest.approx(1.5 * estimate.duration_s.p50)
+    assert changed.tokens_per_s_per_accelerator.p50 == pytest.approx(0.5 * estimate.tokens_per_s_per_accelerator.p50)
 
 
 def test_the_costs_own_history_is_used_only_where_time_has_none(estimate: Estimate) -> None:
