@@ -1,6 +1,6 @@
 """Attempts chained into updates: what was tried again, and how often a model is really trained."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -53,6 +53,10 @@ class Update(Frozen):
     """Start of the first attempt."""
     finished_at: datetime | None
     """End of the attempt that finished; None where none did (given up, or still going on)."""
+    series: str | None = None
+    """Model and method."""
+    dataset_tokens: float | None = None
+    dataset_rows: float | None = None
     tokens: float | None = None
     """Fed by the attempt that finished, padding included."""
     dataset_growth_ratio: float | None = None
@@ -85,8 +89,22 @@ def attempt_of(run: TrainingRun, started_at: datetime) -> Attempt:
     )
 
 
-def chain_attempts(attempts: Iterable[Attempt]) -> list[Update]:
+class Trained(NamedTuple):
+    """What the last update of a series was trained on."""
+
+    dataset_tokens: float | None
+    dataset_rows: float | None
+    tokens: float | None
+
+
+Series = tuple[str, str, str]
+"""Source, experiment, and model with method."""
+
+
+def chain_attempts(attempts: Iterable[Attempt], before: Mapping[Series, Trained] | None = None) -> list[Update]:
     """Updates by their start; an update ends with the attempt that finishes.
+
+    ``before``: what was trained on last, by series, where earlier updates are left out.
 
     An attempt goes on with the latest unfinished one of its experiment that has the same target, or that it resumes,
     or that was to train the same model in the same way, if at most ``LONGEST_PAUSE_S`` lie between them.
@@ -104,7 +122,7 @@ def chain_attempts(attempts: Iterable[Attempt]) -> list[Update]:
         chain.append(run)
         if run.status == "FINISHED":
             waiting.remove(chain)
-    return _updates(chains)
+    return _updates(chains, dict(before or {}))
 
 
 def _goes_on(before: Attempt, run: Attempt) -> bool:
@@ -125,16 +143,17 @@ def _pause_s(before: Attempt, run: Attempt) -> float:
     return (run.started_at - (before.ended_at or before.started_at)).total_seconds()
 
 
-def _updates(chains: Sequence[Sequence[Attempt]]) -> list[Update]:
+def _updates(chains: Sequence[Sequence[Attempt]], before: dict[Series, Trained]) -> list[Update]:
     """The chains as updates, each with the growth of its data since the one that finished before it."""
-    before: dict[tuple[str, str, str], Attempt] = {}
     growth: dict[str, float | None] = {}
     finished = (chain[-1] for chain in chains if chain[-1].status == "FINISHED" and chain[-1].series is not None)
     for last in sorted(finished, key=lambda run: (run.ended_at or run.started_at, run.run_id)):
         key = (last.source, last.experiment, last.series or "")
+        now = Trained(last.dataset_tokens, last.dataset_rows, last.tokens)
         if key in before:
-            growth[last.run_id] = _growth_ratio(before[key], last)
-        before[key] = last
+            growth[last.run_id] = _growth_ratio(before[key], now)
+        before[key] = now
+    done = [chain[-1] if chain[-1].status == "FINISHED" else None for chain in chains]
     return [
         Update(
             source=chain[0].source,
@@ -144,18 +163,16 @@ def _updates(chains: Sequence[Sequence[Attempt]]) -> list[Update]:
             run_ids=tuple(run.run_id for run in chain),
             attempts=len(chain),
             started_at=chain[0].started_at,
-            finished_at=chain[-1].ended_at if chain[-1].status == "FINISHED" else None,
-            tokens=chain[-1].tokens if chain[-1].status == "FINISHED" else None,
+            finished_at=last and last.ended_at,
+            series=last and last.series,
+            dataset_tokens=last and last.dataset_tokens,
+            dataset_rows=last and last.dataset_rows,
+            tokens=last and last.tokens,
             dataset_growth_ratio=growth.get(chain[-1].run_id),
         )
-        for chain in chains
+        for chain, last in zip(chains, done, strict=True)
     ]
 
 
-def _growth_ratio(before: Attempt, run: Attempt) -> float | None:
-    sizes = (
-        (before.dataset_tokens, run.dataset_tokens),
-        (before.dataset_rows, run.dataset_rows),
-        (before.tokens, run.tokens),
-    )
-    return next((after / first - 1 for first, after in sizes if first and after), None)
+def _growth_ratio(before: Trained, now: Trained) -> float | None:
+    return next((after / first - 1 for first, after in zip(before, now, strict=True) if first and after), None)

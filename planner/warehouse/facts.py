@@ -37,6 +37,8 @@ class Understood(Frozen):
     run_id: str
     content_hash: str
     interpreter: str
+    is_chained: bool = False
+    """Whether the updates say what this interpretation says."""
 
 
 UNDERSTOOD_KEY = ("source", "run_id")

@@ -93,7 +93,7 @@ def _fill(client: MlflowClient) -> dict[str, str]:
         metrics=[
             Metric("loss", 2.5, 1_800_000_001_000, 1),
             Metric("loss", 1.5, 1_800_000_002_000, 2),
-            Metric("loss", float("nan"), 1_800_000_003_000, 3),
+            Metric("loss", float("nan"), 1_800_000_000_500, 0),
             Metric("lm loss validation", 1.0, 1_800_000_002_500, 2),
             Metric("grad_norm", float("nan"), 1_800_000_002_000, 2),
             Metric("perplexity", float("inf"), 1_800_000_002_000, 2),

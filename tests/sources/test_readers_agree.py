@@ -49,7 +49,7 @@ def test_a_server_a_file_and_a_database_give_the_same_warehouse(server: Any, pos
     assert [row[2:] for row in found[0]["raw_metric_points"] if row[2] == "loss"] == [
         ("loss", 1.5, 2, 1_800_000_002_000),
         ("loss", 2.5, 1, 1_800_000_001_000),
-        ("loss", None, 3, 1_800_000_003_000),
+        ("loss", None, 0, 1_800_000_000_500),
     ]
 
 

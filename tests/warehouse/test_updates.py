@@ -1,5 +1,9 @@
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from planner.catalog.load import load_catalog
 from planner.dialects.updates import Update, chain_updates
@@ -8,9 +12,11 @@ from planner.domain.raw_batch import as_batch
 from planner.domain.raw_run import RawMetric, RawRun
 from planner.domain.training_run import TrainingRun
 from planner.warehouse.connection import Warehouse
-from planner.warehouse.facts import understand
+from planner.warehouse.facts import UNDERSTOOD_KEY, Understood, understand
 from planner.warehouse.landing import land
-from planner.warehouse.tables import read
+from planner.warehouse.registry import ensure_tables, store
+from planner.warehouse.tables import ensure_table, read, upsert
+from planner.warehouse.updates import store_updates
 
 MakeRun = Callable[..., RawRun]
 PROGRAMME = Programme.model_validate({"name": "t", "sources": [{"tracking_uri": "sqlite:///a.db"}]})
@@ -76,3 +82,50 @@ def test_an_attempt_that_ran_out_of_memory_stays_and_says_so(db: Warehouse, make
     (update,) = updates_of(db, out_of_memory)
     (run,) = read(db, "training_runs", TrainingRun)
     assert (update.attempts, update.finished_at, run.failure) == (1, None, "oom")
+
+
+RUNS = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(0, 400), st.sampled_from(["FINISHED", "FAILED", "KILLED", "RUNNING"]),
+              st.sampled_from("ab"), st.sampled_from(["chat", "triage"])), min_size=1, max_size=12
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(RUNS, min_size=1, max_size=4), st.sets(st.integers(0, 12), max_size=2))
+def test_in_whatever_portions_runs_come_change_and_go_the_table_is_that_of_all(
+    db: Warehouse, portions: list[list[tuple[int, int, str, str, str]]], gone: set[int]
+) -> None:
+    ensure_tables(db)
+    ensure_table(db, "understood", Understood, UNDERSTOOD_KEY)
+    for table in ("training_runs", "understood", "updates"):
+        db.execute(f"delete from {table}")
+    for portion in portions:
+        runs = {given[0]: a_training_run(*given) for given in portion}
+        store(db, "training_runs", list(runs.values()))
+        done = [Understood(source="s", run_id=run.run_id, content_hash="", interpreter="") for run in runs.values()]
+        upsert(db, "understood", done, UNDERSTOOD_KEY)
+        store_updates(db)
+    for number in gone:
+        db.execute("delete from training_runs where run_id = ?", (str(number),))
+    store_updates(db)
+    expected = chain_updates(read(db, "training_runs", TrainingRun))
+    assert sorted(read(db, "updates", Update), key=by_run) == sorted(expected, key=by_run)
+    assert store_updates(db) == 0
+
+
+def by_run(update: Update) -> str:
+    return update.first_run_id
+
+
+def a_training_run(number: int, hour: int, status: str, model: str, experiment: str) -> TrainingRun:
+    start = datetime(2026, 9, 1, tzinfo=UTC) + timedelta(hours=hour)
+    shape = {"num_layers": 2, "hidden_dim": 64, "num_heads": 4, "num_kv_heads": 4, "ffn_dim": 128}
+    shape |= {"head_dim": 16, "vocab_size": 128}
+    config = {"name": f"r{number}", "model": {"name": model, **shape}, "method": "full", "micro_batch_size": number + 1}
+    return TrainingRun.model_validate(
+        {
+            "run_id": str(number), "source": "s", "experiment": experiment, "name": "n", "status": status,
+            "started_at": start, "ended_at": None if status == "RUNNING" else start + timedelta(hours=3),
+            "dialect": "x", "config": config, "actual": {"tokens": 100.0 + number}, "origins": {},
+        }
+    )  # fmt: skip
