@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.calibration.robust import Floats, Ints, student_t, weighted_quantile
 from planner.calibration.shrinkage import Tree
@@ -15,15 +16,17 @@ PRIOR_RUNS = 20.0
 """Weight of Student's t against the observed quantiles."""
 MIN_SCORE_RATIO = 0.5
 """Observed quantiles below so much of the normal's are not believed."""
-GROUP_PRIOR_RUNS = 4.0
+GROUP_PRIOR_RUNS = 8.0
 """A group's spread is pooled with its parent's as if that had been seen in so many of its runs."""
 MIN_RUNS_FOR_SPREAD = 3
 MAX_SCORE = 3.0
 """Scores further out tell no more about the spread."""
 SCORE_VARIANCE = 0.9955
 """Variance of a standard normal winsorised at ``MAX_SCORE``."""
+RUNS_TO_TELL = 50.0
+"""Weight of the common spread where a group tells what counts as too far out for it."""
 MAX_ORDINARY = 2.0
-STEP = 0.05
+STEP = 0.08
 MIN_WIDTH_RATIO, MAX_WIDTH_RATIO = 0.5, 8.0
 
 
@@ -51,10 +54,38 @@ def score_quantiles(scores: Floats, weight: Floats, degrees: float) -> tuple[tup
     return tuple(found)
 
 
+def nearness_ratios(scores: Floats, is_near: NDArray[np.bool_]) -> tuple[float, float]:
+    """Spread of runs that had one much like them and of runs that had none, in units of the predicted one.
+
+    A spread that few runs tell is drawn towards that of all.
+    """
+    whole = _core(scores.ravel())
+    found = []
+    for rows in (is_near, ~is_near):
+        size = np.count_nonzero(rows) / scores.shape[0]
+        own = _core(scores[rows]) if size else whole
+        found.append(float((size * own + PRIOR_RUNS * whole) / (size + PRIOR_RUNS)))
+    return found[0], found[1]
+
+
 def group_scales(scores: Floats, tree: Tree) -> tuple[list[Floats], Floats]:
-    """By level, each group's spread in units of the predicted one, pooled along the tree; by run, without itself."""
+    """By level, each group's spread in units of the predicted one, pooled along the tree; by run, without itself.
+
+    What counts as too far out is told first by all runs, then by the spread of each group of many runs.
+    """
     core = _core(scores.ravel())
-    square = np.mean(np.minimum(np.abs(scores) / core, MAX_SCORE) ** 2, axis=0) / SCORE_VARIANCE
+    own = np.ones(scores.shape[1])
+    levels: list[Floats] = []
+    without = own
+    for _ in range(2):
+        away = np.minimum(np.abs(scores) / (core * own), MAX_SCORE) * own
+        levels, without = _pooled(np.mean(away**2, axis=0) / SCORE_VARIANCE, tree)
+        runs = np.bincount(tree.codes[-1])[tree.codes[-1]]
+        own = np.sqrt((RUNS_TO_TELL + runs * levels[-1][tree.codes[-1]] ** 2) / (RUNS_TO_TELL + runs))
+    return levels, without
+
+
+def _pooled(square: Floats, tree: Tree) -> tuple[list[Floats], Floats]:
     levels: list[Floats] = []
     without = np.ones(square.size)
     for level, code in enumerate(tree.codes):
@@ -99,7 +130,7 @@ def adapt(ratio: float, within: Iterable[bool], level: float = 0.8) -> float:
     each hit narrows by ``STEP`` x (1 - level), so that the share of hits tends to the level whatever the runs do.
 
     >>> round(adapt(1.0, [False]), 4), round(adapt(1.0, [True] * 4 + [False]), 4)
-    (1.0408, 1.0)
+    (1.0661, 1.0)
     """
     for hit in within:
         ratio *= math.exp(STEP * ((0.0 if hit else 1.0) - (1 - level)))

@@ -8,7 +8,14 @@ from typing import get_args
 
 import numpy as np
 
-from planner.calibration.conformal import MIN_RUNS_FOR_SPREAD, group_scales, outlier_scales, score_quantiles, usual
+from planner.calibration.conformal import (
+    MIN_RUNS_FOR_SPREAD,
+    group_scales,
+    nearness_ratios,
+    outlier_scales,
+    score_quantiles,
+    usual,
+)
 from planner.calibration.crossed import Assumed, Crossed, solve
 from planner.calibration.design import Design, design
 from planner.calibration.nearness import Cavity, cavity, leave_out, views
@@ -38,7 +45,7 @@ PRIOR_LOG_SD: dict[Resource, float] = {
     "energy_j": 0.4,
 }
 """How far the physics may be off on the whole before any run is seen: SD of log(actual / estimate). A judgement."""
-SPOT_SHARE, NOISE_SHARE = 0.6, 0.25
+SPOT_SHARE, NOISE_SHARE = 0.55, 0.25
 """SD of a configuration's own deviation, and of runs alike in everything, as shares of the spread of the physics.
 
 Measured on published runs of 41 cells (fms-acceleration, llm-foundry, InternEvo, peft, MLPerf): .4 to .9 and .1 to .6.
@@ -121,7 +128,10 @@ def _learn(
         others = cavity(data, crossed)
         within, kin = choose(data, crossed, others, seen)
         each = by_run(data, within, kin, chosen)
-        scores = np.stack([leave_out(data, others, view, each, chosen).score for view in (seen.near, seen.far)])
+        left = [leave_out(data, others, view, each, chosen) for view in (seen.near, seen.far)]
+        scores, is_near = np.stack([one.score for one in left]), np.stack([one.is_near for one in left])
+        nearness = nearness_ratios(scores, is_near)
+        scores = scores / np.where(is_near, *nearness)
         levels, without = group_scales(scores, tree)
         scores = scores / without
         outlying = outlier_scales(scores[0])
@@ -144,6 +154,7 @@ def _learn(
         unseen_variance_ratio=unseen,
         **within._asdict(),
         kin=kin,
+        nearness_ratios=nearness,
         spreads=_spreads(data, levels),
         score_quantiles=score_quantiles(scores, data.weight[chosen], degrees),
         width_ratios=dict(width_ratios),

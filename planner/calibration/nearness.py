@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.calibration.crossed import Crossed
 from planner.calibration.design import Design
-from planner.calibration.resolve import FLAG_STEPS, MAX_NEAR
+from planner.calibration.resolve import FLAG_STEPS, MAX_NEAR, MUCH_ALIKE
 from planner.calibration.robust import Floats, Ints
 
 MAX_SPOTS_PER_CELL = 24
@@ -56,6 +57,8 @@ class LeftOut:
     log_sd: Floats
     score: Floats
     """(actual - expected) / log_sd."""
+    is_near: NDArray[np.bool_]
+    """Whether a run much like it was there."""
 
 
 def views(design: Design) -> Views:
@@ -154,4 +157,5 @@ def leave_out(
     precision = 1 / before_variance + rest / noise
     expected = (before / before_variance + rest / noise * siblings) / precision
     log_sd = np.sqrt(spots.scale[spot] * (1 / precision + noise))
-    return LeftOut(chosen, expected, log_sd, (design.raw[chosen] - expected) / log_sd)
+    is_near = np.any(present & (near.distance[spot] <= MUCH_ALIKE), axis=1) | (rest > 0)
+    return LeftOut(chosen, expected, log_sd, (design.raw[chosen] - expected) / log_sd, is_near)

@@ -14,6 +14,8 @@ SAME = 0.999
 """Likeness of spots that are alike in everything."""
 FLAG_STEPS = 3.0
 """A switch that differs makes runs as unlike as so many doublings of one size."""
+MUCH_ALIKE = 1.0
+"""Distance up to which a run has one much like it: a doubling of one size."""
 SHARED = "all runs"
 NEAR = "near runs"
 UNSEEN = "no runs of this kind yet: towards the physics"
@@ -74,8 +76,10 @@ def resolve(
     near = nearest(learnt.cells.get(traits.cell, ()), traits, within.reach)
     local, local_variance = krige(near, within)
     step = Step(NEAR, local, round(sum(spot.weight for _, spot in near))) if near else None
+    is_near = bool(near) and near[0][0] >= math.exp(-MUCH_ALIKE / within.reach) - 1e-9
     same = min((within.noise_log_variance / spot.weight for alike, spot in near if alike > SAME), default=math.inf)
-    return resolved(learnt, traits, summed(learnt, traits, terms, stated_log_sd), step, local_variance, same)
+    own = Local(step, local_variance, same, is_near)
+    return resolved(learnt, traits, summed(learnt, traits, terms, stated_log_sd), own)
 
 
 def summed(
@@ -108,19 +112,25 @@ def summed(
     return Summed(tuple(steps), variance, spread, group, num_runs)
 
 
-def resolved(
-    learnt: ResourceCalibration, traits: Traits, sums: Summed, near: Step | None, local_variance: float, same: float
-) -> Resolved:
-    """Effects and near runs together; ``same`` is the variance that runs alike in everything leave, infinite without.
+class Local(NamedTuple):
+    """What runs near it tell of a run."""
 
-    The whole is known at least as well as runs alike tell it.
-    """
-    steps = (*sums.steps, near) if near else sums.steps
-    total = min(sums.variance + local_variance, same) + learnt.within(traits.kin).noise_log_variance
+    step: Step | None
+    variance: float
+    same: float
+    """Variance that runs alike in everything leave; infinite without."""
+    is_near: bool
+
+
+def resolved(learnt: ResourceCalibration, traits: Traits, sums: Summed, near: Local) -> Resolved:
+    """Effects and near runs together, which is known at least as well as runs alike in everything tell it."""
+    steps = (*sums.steps, near.step) if near.step else sums.steps
+    total = min(sums.variance + near.variance, near.same) + learnt.within(traits.kin).noise_log_variance
+    ratio = sums.spread.scale_ratio * learnt.nearness_ratios[0 if near.is_near else 1]
     return Resolved(
         steps=steps,
         log_bias=sum(step.log_effect for step in steps),
-        log_sd=sums.spread.scale_ratio * math.sqrt(total),
+        log_sd=ratio * math.sqrt(total),
         width_ratio=_width_ratio(learnt.width_ratios, traits.groups),
         spread=sums.spread,
         group=sums.group,

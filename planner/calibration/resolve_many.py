@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner.calibration.resolve import (
     FLAG_STEPS,
     MAX_NEAR,
+    MUCH_ALIKE,
     NEAR,
     SAME,
     Asked,
+    Local,
     Resolved,
     Step,
-    Summed,
     resolved,
     summed,
 )
@@ -35,21 +37,16 @@ def resolve_many(learnt: ResourceCalibration, asked: Sequence[Asked]) -> list[Re
     if parts:
         rows = [number for members in by_cell.values() for number in members]
         near = _Near(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-        local, variance, runs, told = _krige(near)
-        for place, number in enumerate(rows):
-            step = Step(NEAR, float(local[place]), round(float(runs[place])))
-            found[number] = _finished(learnt, asked[number], sums[number], step, variance[place], told[place])
-    own = {number: learnt.within(asked[number].traits.kin) for number, one in enumerate(found) if one is None}
+        for number, local in zip(rows, _krige(near), strict=True):
+            found[number] = resolved(learnt, asked[number].traits, sums[number], local)
     return [
-        one or resolved(learnt, asked[number].traits, sums[number], None, own[number].spot_log_variance, math.inf)
+        one or resolved(learnt, asked[number].traits, sums[number], _without(learnt, asked[number].traits))
         for number, one in enumerate(found)
     ]
 
 
-def _finished(
-    learnt: ResourceCalibration, asked: Asked, sums: Summed, step: Step, variance: float, told: float
-) -> Resolved:
-    return resolved(learnt, asked.traits, sums, step, float(variance), float(told))
+def _without(learnt: ResourceCalibration, run: Traits) -> Local:
+    return Local(None, learnt.within(run.kin).spot_log_variance, math.inf, False)
 
 
 class _Near(NamedTuple):
@@ -63,6 +60,7 @@ class _Near(NamedTuple):
     """0: no spot."""
     spot: Floats
     noise: Floats
+    is_near: NDArray[np.bool_]
 
 
 def _nearest(learnt: ResourceCalibration, cell: str, runs: Sequence[Traits]) -> _Near:
@@ -90,6 +88,7 @@ def _nearest(learnt: ResourceCalibration, cell: str, runs: Sequence[Traits]) -> 
         weight,
         np.array([one.spot_log_variance for one in own]),
         np.array([one.noise_log_variance for one in own]),
+        apart.min(axis=1) <= MUCH_ALIKE + 1e-9,
     )
 
 
@@ -110,8 +109,8 @@ def _distance(one: Floats, flags: Ints, other: Floats, others: Ints) -> Floats:
     return np.asarray(np.sqrt(square + FLAG_STEPS**2 * differ))
 
 
-def _krige(near: _Near) -> tuple[Floats, Floats, Floats, Floats]:
-    """Mean and variance of each run's own deviation, runs that spoke, and the variance that runs alike tell."""
+def _krige(near: _Near) -> list[Local]:
+    """Each run's own deviation, given those of its neighbours."""
     present = near.weight > 0
     spot, noise = near.spot[:, None], near.noise[:, None]
     weight = np.where(present, near.weight, 1.0)
@@ -123,4 +122,8 @@ def _krige(near: _Near) -> tuple[Floats, Floats, Floats, Floats]:
     mean = np.einsum("bi,bi->b", asked, solved[:, :, 0])
     variance = np.maximum(near.spot - np.einsum("bi,bi->b", asked, solved[:, :, 1]), 0.0)
     same = np.where(present & (near.alike > SAME), noise / weight, math.inf).min(axis=1)
-    return mean, variance, near.weight.sum(axis=1), same
+    columns = (mean, near.weight.sum(axis=1), variance, same, near.is_near)
+    return [
+        Local(Step(NEAR, local, round(runs)), left, told, is_near)
+        for local, runs, left, told, is_near in zip(*(column.tolist() for column in columns), strict=True)
+    ]

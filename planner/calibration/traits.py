@@ -90,7 +90,6 @@ def traits_of(config: RunConfig, experiment: str | None) -> Traits:
         config.base_quantization,
         config.precision.model_dump_json() if config.precision else None,
         sharding,
-        config.framework_version,
         experiment,
         config.compiler,
         "+".join(config.lora.targets) if config.lora and config.lora.targets else None,

@@ -101,6 +101,8 @@ class ResourceCalibration(Frozen):
     """Distance, in doublings of a size, at which nearness has fallen to 37 %."""
     kin: dict[str, Within] = Field(default_factory=dict)
     """By accelerator and framework where these differ from the others in it."""
+    nearness_ratios: tuple[float, float] = (1.0, 1.0)
+    """Spread, in units of the predicted one, of runs with one much like them, and of runs without."""
     spreads: dict[str, Spread]
     score_quantiles: tuple[tuple[float, float], ...]
     """Share of past runs, left out in turn, that lay within so many predictive standard deviations."""
