@@ -23,9 +23,9 @@ from planner.calibration.intervals import calibrated
 from planner.calibration.observed import Observed
 from planner.calibration.resolve import as_group, resolve
 from planner.calibration.terms import terms_of
-from planner.calibration.traits import traits_of
+from planner.calibration.traits import Traits, traits_of
 from planner.domain.calibration import ResourceCalibration
-from planner.domain.estimate import Estimate, Quantiles, Resource
+from planner.domain.estimate import Quantiles, Resource
 from planner.domain.run_config import RunConfig
 from planner.estimator.estimate_run import estimate_run
 
@@ -66,16 +66,18 @@ def figures() -> list[Figure]:
 
 
 @cache
-def estimate_of(config: RunConfig) -> Estimate:
-    return estimate_run(config)
+def expected(text: str, resource: Resource) -> tuple[Traits, dict[str, float], float]:
+    """Traits, terms and the physics' spread of a configuration, given as JSON."""
+    config = RunConfig.model_validate_json(text)
+    estimate = estimate_run(config)
+    told = estimate.quantiles(resource)
+    assert told is not None
+    return traits_of(config, None), terms_of(estimate, resource), told.log_sd
 
 
 def observed(run: LeftOutRun, resource: Resource) -> Observed:
-    estimate = estimate_of(run.config)
-    told = estimate.quantiles(resource)
-    assert told is not None
-    terms = terms_of(estimate, resource)
-    return Observed(run.id, resource, NOW, traits_of(run.config, None), terms, run.log_ratio, told.log_sd)
+    who, terms, log_sd = expected(run.config_json, resource)
+    return Observed(run.id, resource, NOW, who, terms, run.log_ratio, log_sd)
 
 
 def drawn(cells: dict[str, list[LeftOutRun]], seed: int) -> dict[str, tuple[list[LeftOutRun], list[LeftOutRun]]]:
@@ -85,17 +87,14 @@ def drawn(cells: dict[str, list[LeftOutRun]], seed: int) -> dict[str, tuple[list
     for name in sorted(cells):
         runs = cells[name]
         own = [runs[number] for number in dice.choice(len(runs), NUM_OWN, replace=False)]
-        known = {one.config.model_copy(update={"framework_version": None}).config_hash for one in own}
-        others = [
-            one for one in runs if one.config.model_copy(update={"framework_version": None}).config_hash not in known
-        ]
-        found[name] = own, others
+        known = {one.config_hash for one in own}
+        found[name] = own, [one for one in runs if one.config_hash not in known]
     return found
 
 
 def predicted(learnt: ResourceCalibration, run: LeftOutRun) -> Told:
     row = observed(run, learnt.resource)
-    group = as_group(learnt, resolve(learnt, row.traits, row.terms))
+    group = as_group(learnt, resolve(learnt, row.traits, row.terms, row.estimate_log_sd))
     found = calibrated(Quantiles.lognormal(1.0, row.estimate_log_sd), group)
     actual = float(np.exp(run.log_ratio))
     return Told(run, float(np.log(found.p50 / actual)), found.p10 <= actual <= found.p90)
@@ -141,9 +140,7 @@ def group_rows(figure: Figure, way: str, told: Sequence[Told]) -> Iterator[tuple
     """Coverage by family of accelerator and method, of groups with enough runs."""
     by_group: dict[str, list[Told]] = {}
     for one in told:
-        cluster = one.run.config.cluster
-        family = cluster.accelerator.slug.partition("-")[0] if cluster else "unknown"
-        by_group.setdefault(f"{family}, {one.run.config.method}", []).append(one)
+        by_group.setdefault(one.run.group, []).append(one)
     for name, own in sorted(by_group.items()):
         rows = len({one.run.id for one in own})
         if rows >= MIN_GROUP_ROWS:

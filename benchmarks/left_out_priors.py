@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import fit_memory, fit_throughput, published_memory, published_throughput
-from benchmarks.published_memory import Array
+from benchmarks.published_memory import Array, Row
 from planner.domain.run_config import RunConfig
 
 ESTIMATOR = Path(__file__).parents[1] / "planner" / "estimator"
@@ -25,7 +25,11 @@ class LeftOutRun(NamedTuple):
     id: str
     source: str
     cell: str
-    config: RunConfig
+    group: str
+    """Family of the accelerator and method."""
+    config_json: str
+    config_hash: str
+    """Equal for runs that differ in software versions alone."""
     log_ratio: float
 
 
@@ -41,7 +45,7 @@ def speeds(way: str) -> list[LeftOutRun]:
 
     missing = published.measured - _kept(f"speeds-{way}", fitted)
     return [
-        LeftOutRun(run.id, run.source, cell, run.config, float(ratio))
+        _run(run.row, cell, run.config, float(ratio))
         for run, cell, ratio in zip(published.runs, published.cells, missing, strict=True)
         if run.tier == "A" and np.isfinite(ratio)
     ]
@@ -59,10 +63,16 @@ def peaks(way: str, figure: str) -> list[LeftOutRun]:
 
     missing = (published.measured - _kept(f"peaks-{way}", fitted))[:, MEMORY_FIGURES.index(figure)]
     return [
-        LeftOutRun(run.row["id"], run.row["source"], cell, run.config, float(ratio))
+        _run(run.row, cell, run.config, float(ratio))
         for run, cell, ratio in zip(published.runs, published.cells, missing, strict=True)
         if np.isfinite(ratio)
     ]
+
+
+def _run(row: Row, cell: str, config: RunConfig, log_ratio: float) -> LeftOutRun:
+    group = f"{row['accelerator'].partition('-')[0]}, {row['method']}"
+    same = config.model_copy(update={"framework_version": None}).config_hash
+    return LeftOutRun(row["id"], row["source"], cell, group, config.model_dump_json(), same, log_ratio)
 
 
 def _kept(name: str, fitted: Callable[[], Array]) -> Array:

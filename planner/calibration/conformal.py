@@ -16,7 +16,7 @@ PRIOR_RUNS = 20.0
 """Weight of Student's t against the observed quantiles."""
 MIN_SCORE_RATIO = 0.5
 """Observed quantiles below so much of the normal's are not believed."""
-GROUP_PRIOR_RUNS = 8.0
+GROUP_PRIOR_RUNS = 16.0
 """A group's spread is pooled with its parent's as if that had been seen in so many of its runs."""
 MIN_RUNS_FOR_SPREAD = 3
 MAX_SCORE = 3.0
@@ -25,7 +25,7 @@ SCORE_VARIANCE = 0.9955
 """Variance of a standard normal winsorised at ``MAX_SCORE``."""
 RUNS_TO_TELL = 50.0
 """Weight of the common spread where a group tells what counts as too far out for it."""
-MAX_ORDINARY = 2.0
+MAX_ORDINARY, MAX_OUTLYING = 2.0, 3.0
 STEP = 0.08
 MIN_WIDTH_RATIO, MAX_WIDTH_RATIO = 0.5, 8.0
 
@@ -101,10 +101,11 @@ def _pooled(square: Floats, tree: Tree) -> tuple[list[Floats], Floats]:
 def outlier_scales(score: Floats) -> Floats:
     """By run: how many times its variance must be larger for it to lie no further out than ``MAX_ORDINARY`` SDs.
 
-    So an outlier pulls like a run at that distance: Huber's weights (1964).
+    So an outlier pulls like a run at that distance: Huber's weights (1964), at most ``MAX_OUTLYING`` since values are
+    winsorised.
     """
     away = np.abs(score) / _core(score)
-    return np.asarray(np.maximum(away / MAX_ORDINARY, 1.0))
+    return np.asarray(np.clip(away / MAX_ORDINARY, 1.0, MAX_OUTLYING))
 
 
 def _core(score: Floats) -> float:

@@ -129,7 +129,8 @@ def _learn(
         within, kin = choose(data, crossed, others, seen)
         each = by_run(data, within, kin, chosen)
         left = [leave_out(data, others, view, each, chosen) for view in (seen.near, seen.far)]
-        scores, is_near = np.stack([one.score for one in left]), np.stack([one.is_near for one in left])
+        is_near = np.stack([one.is_near for one in left])
+        scores = np.stack([one.score for one in left]) * np.sqrt(data.spots.scale[data.spot[chosen]])
         nearness = nearness_ratios(scores, is_near)
         scores = scores / np.where(is_near, *nearness)
         levels, without = group_scales(scores, tree)

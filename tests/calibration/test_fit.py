@@ -9,7 +9,7 @@ from planner.calibration.residuals import Residual
 from planner.calibration.resolve import as_group, resolve
 from planner.calibration.traits import Traits
 from planner.domain.calibration import Calibration, GroupCalibration
-from planner.domain.estimate import Resource
+from planner.domain.estimate import Z_P90, Resource
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 LATER = START + timedelta(days=3650)
@@ -201,3 +201,16 @@ def test_resources_do_not_mix() -> None:
     alone = fit(durations, as_of=LATER, prior="p")
     assert tuple(one for one in both.resources if one.resource == "duration_s") == alone.resources
     assert both.num_runs == 30
+
+
+def test_intervals_of_a_restless_group_are_as_much_wider_as_its_runs_vary() -> None:
+    dice = np.random.default_rng(0)
+    sds = {"a100": 0.05, "h100": 0.2}
+    residuals = [
+        residual(number, float(dice.normal(0, sds[accelerator])), accelerator=accelerator)
+        for number, accelerator in enumerate(["a100", "h100"] * 250)
+    ]
+    calibration = fit(residuals, as_of=LATER, prior="p")
+    for accelerator, sd in sds.items():
+        found = group(calibration, f"accelerator={accelerator}, method=lora, model=m, experiment=e")
+        assert found.log_p90 - found.log_bias == pytest.approx(Z_P90 * sd, rel=0.15)
