@@ -20,7 +20,7 @@ from planner.warehouse.interpreted import facts_of, interpreted
 from planner.warehouse.landing_artifacts import artifact_fingerprints
 from planner.warehouse.registry import TABLES
 from planner.warehouse.tables import ensure_table, upsert, upsert_arrow
-from planner.warehouse.updates import store_updates
+from planner.warehouse.updates import still_chained, store_updates
 
 RUNS_PER_QUERY = 5000
 RUNS_PER_PART = 500
@@ -135,10 +135,13 @@ def _understand_source(
                     ],
                 )
 
-    for runs, done in interpreted(parts(), catalog, rules, in_parallel=len(waiting) >= PARALLEL_FROM):
+    are_many = len(waiting) >= PARALLEL_FROM
+    for runs, done in interpreted(parts(), catalog, rules, in_parallel=are_many):
         with db.transaction():
+            same = frozenset() if are_many else still_chained(db, runs)
+            noted = [one.model_copy(update={"is_chained": one.run_id in same}) for one in done]
             upsert_arrow(db, "training_runs", TrainingRun, runs, TABLES["training_runs"][1])
-            upsert(db, "understood", done, UNDERSTOOD_KEY)
+            upsert(db, "understood", noted, UNDERSTOOD_KEY)
 
 
 def _crashed(db: Warehouse, source: str, now: datetime | None) -> dict[str, dict[str, Any]]:

@@ -56,6 +56,23 @@ qualify row_number() over (
 """
 
 
+STILL_CHAINED = """
+select run_id
+from understood_anew as n
+join training_runs as t using (source, run_id)
+join understood as u using (source, run_id)
+where u.is_chained and (n.experiment, n.status, n.config, n.actual) = (t.experiment, t.status, t.config, t.actual)
+    and (n.started_at, n.ended_at, n.target, n.resumed_from)
+    is not distinct from (t.started_at, t.ended_at, t.target, t.resumed_from)
+"""
+
+
+def still_chained(db: Warehouse, runs: Any) -> frozenset[str]:
+    """Of runs that were interpreted anew, an Arrow table, those that are as the table of training runs has them."""
+    with db.shown({"understood_anew": runs}):
+        return frozenset(run_id for (run_id,) in db.execute(STILL_CHAINED))
+
+
 def store_updates(db: Warehouse) -> int:
     """Makes the table hold the updates of all training runs, see ``Update`` for its columns; the rows touched."""
     with db.transaction():

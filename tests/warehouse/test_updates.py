@@ -2,6 +2,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -129,3 +130,15 @@ def a_training_run(number: int, hour: int, status: str, model: str, experiment: 
             "dialect": "x", "config": config, "actual": {"tokens": 100.0 + number}, "origins": {},
         }
     )  # fmt: skip
+
+
+def test_a_change_that_leaves_a_run_as_understood_before_chains_nothing_anew(db: Warehouse, make_run: MakeRun) -> None:
+    runs = [an_attempt(make_run, 1, 0, 8, 100.0), an_attempt(make_run, 2, 200, 8, 100.0)]
+    updates_of(db, *runs)
+    land(db, "sqlite:///a.db", [as_batch([runs[0]._replace(tags={"note": "late"}), runs[1]._replace(status="FAILED")])])
+    waiting = "select run_id from understood where is_chained is not true"
+    seen: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("planner.warehouse.facts.store_updates", lambda given: seen.extend(given.execute(waiting)))
+        understand(db, load_catalog(), PROGRAMME)
+    assert seen == [(runs[1].run_id,)]
