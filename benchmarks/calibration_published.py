@@ -4,8 +4,8 @@ A cell is what one laboratory repeats with small changes: source, model, acceler
 tier A runs or more five are drawn as its own history, many times; runs of other configurations than these five are
 predicted. *Five runs alone*: the history holds nothing else. *Among others*: it also holds five runs of every other
 such cell and all runs of the small ones. Constants of the physics were fitted without the cell (5 folds of whole
-cells), or without its whole suite. The table of runs was in view when the formulas and the shares that the
-calibration assumes before runs were chosen: figures read as optimistic.
+cells), or without its whole suite. The table of runs was in view when the formulas and the calibration's own
+constants (shares assumed before runs, pooling of spreads) were chosen on it: figures and coverage read as optimistic.
 """
 
 from collections.abc import Iterator, Sequence
