@@ -14,6 +14,8 @@ ONE_MOMENT = "set transaction isolation level repeatable read read only"
 class PostgresDatabase:
     """A PostgreSQL database that nothing can be written to through this object."""
 
+    queries_at_once = 1
+    """All in one transaction, which one connection has."""
     wanted_ids = "json_array_elements_text($1::json) as wanted(value)"
     system_keys = "p.key like 'system/%'"
 

@@ -18,6 +18,7 @@ ROWS_PER_CHUNK = 65_536
 class SqliteDatabase:
     """An SQLite file that nothing can be written to through this object."""
 
+    queries_at_once = 2
     wanted_ids = "json_each(?) as wanted"
     system_keys = "p.key >= 'system/' and p.key < 'system0'"
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from planner.dialects.facts import POINTS_READ
@@ -88,6 +89,8 @@ class Database(Protocol):
 
     system_keys: str
     """The condition for metrics of the hardware, ``p.key`` being the key: one that its indexes can answer."""
+    queries_at_once: int
+    """Tables that it can be asked for at the same time."""
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -142,13 +145,18 @@ class SqlReader:
         """The runs in one batch, or in halves where a table would hold more than ``MAX_ROWS`` rows."""
         ids = json.dumps([head[0] for head in heads])
         batch: RawBatch = {"raw_runs": as_arrow("raw_runs", heads)}
-        for table, query in QUERIES.items():
-            rows = self._database.table(self._filled(f"{query} limit {MAX_ROWS + (len(heads) > 1)}"), (ids,))
-            if rows.num_rows > MAX_ROWS:
-                yield from self._batches(heads[: len(heads) // 2])
-                yield from self._batches(heads[len(heads) // 2 :])
-                return
-            batch[table] = _named(rows) if table in NAMED else _points(rows)
+        limit = MAX_ROWS + (len(heads) > 1)
+        with ThreadPoolExecutor(self._database.queries_at_once) as pool:
+            found = pool.map(
+                lambda query: self._database.table(self._filled(f"{query} limit {limit}"), (ids,)), QUERIES.values()
+            )
+            tables = dict(zip(QUERIES, found, strict=True))
+        if any(rows.num_rows > MAX_ROWS for rows in tables.values()):
+            del tables, found
+            yield from self._batches(heads[: len(heads) // 2])
+            yield from self._batches(heads[len(heads) // 2 :])
+            return
+        batch |= {table: _named(rows) if table in NAMED else _points(rows) for table, rows in tables.items()}
         batch["raw_inputs"] = as_arrow("raw_inputs", self._database.rows(self._filled(INPUTS), (ids,)))
         models = self._database.rows(self._filled(MODELS), (ids,)) if self._has_models else []
         batch["raw_models"] = as_arrow("raw_models", models)
