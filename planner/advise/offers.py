@@ -6,7 +6,13 @@ from planner.domain.accelerator import Accelerator, Cluster
 from planner.domain.run_config import RunConfig
 from planner.estimator.software import software_class
 
-PRICE_FIELDS = ("usd_per_accelerator_hour", "owned", "power", "instance_type", "inter_node_bytes_per_s_per_accelerator")
+OWN_FIELDS = (
+    "usd_per_accelerator_hour",
+    "owned",
+    "power",
+    "instance_type",
+    "inter_node_bytes_per_s_per_accelerator",
+)
 """Fields of a cluster that hold for its own accelerator alone."""
 
 
@@ -26,7 +32,7 @@ def offers(
     vendor = "NVIDIA" if own is None else own.accelerator.vendor
     found = [] if own is None else [own.model_copy(update={"count": 1})]
     base = Cluster(accelerator=next(iter(accelerators))) if own is None else own
-    update = {"count": 1, **dict.fromkeys(PRICE_FIELDS)}
+    update = {"count": 1, **dict.fromkeys(OWN_FIELDS)}
     for accelerator in accelerators:
         is_own = own is not None and accelerator.slug == own.accelerator.slug
         if is_own or accelerator.kind != kind or (is_tuned and accelerator.vendor != vendor):
@@ -42,5 +48,5 @@ def settings_of(cluster: Cluster, config: RunConfig) -> dict[str, str]:
     own = config.cluster
     if own is not None and own.accelerator.slug == cluster.accelerator.slug:
         return {}
-    foreign: Sequence[str] = () if own is None else [name for name in PRICE_FIELDS if getattr(own, name) is not None]
+    foreign: Sequence[str] = () if own is None else [name for name in OWN_FIELDS if getattr(own, name) is not None]
     return {"cluster.accelerator": cluster.accelerator.slug, **{f"cluster.{name}": "null" for name in foreign}}

@@ -6,15 +6,14 @@ from functools import lru_cache
 from typing import get_args
 
 from planner.calibration.apply_memory import correct_memory, lenders
-from planner.calibration.intervals import calibrated, corrected_factor
-from planner.calibration.observed import BESIDE_TIME, beyond, estimate_log_sd
+from planner.calibration.intervals import beyond, calibrated, corrected_factor
+from planner.calibration.observed import BESIDE_TIME, estimate_log_sd
 from planner.calibration.resolve import Asked, Resolved, as_group, resolve
 from planner.calibration.terms import terms_of
 from planner.calibration.traits import Traits
 from planner.domain.calibration import Calibration, GroupCalibration, ResourceCalibration
 from planner.domain.estimate import Correction, CorrectionStep, Estimate, Quantiles, Resource
-from planner.estimator.cost import with_compute_hours
-from planner.estimator.wall_time import recombine
+from planner.estimator.wall_time import recombine, with_duration
 
 Learnt = Mapping[Resource, GroupCalibration]
 TIME: tuple[Resource, ...] = ("tokens_per_s_per_accelerator", "start_up_s", "duration_s")
@@ -181,21 +180,8 @@ def _correct_time(estimate: Estimate, learnt: Learnt) -> Estimate:
     if own is None:
         return changed
     duration = calibrated(estimate.duration_s, own)
-    cost, rows = with_compute_hours(
-        estimate.cost_usd,
-        estimate.cost_breakdown_usd,
-        old_hours=estimate.accelerator_hours,
-        new_hours=duration.scale(estimate.num_accelerators / 3600.0),
-    )
     factor = duration.p50 / changed.duration_s.p50
-    return changed.model_copy(
-        update={
-            "duration_s": duration,
-            "duration_breakdown_s": {row: s * factor for row, s in changed.duration_breakdown_s.items()},
-            "cost_usd": cost,
-            "cost_breakdown_usd": rows,
-        }
-    )
+    return with_duration(changed, duration, {row: s * factor for row, s in changed.duration_breakdown_s.items()})
 
 
 def _correct_checkpoints(estimate: Estimate, learnt: Learnt) -> Estimate:
@@ -204,23 +190,14 @@ def _correct_checkpoints(estimate: Estimate, learnt: Learnt) -> Estimate:
     if own is None or old is None:
         return estimate
     new = calibrated(old, own)
-    update: dict[str, object] = {"checkpoint_s": new}
-    if "duration_s" not in learnt:
-        later_s = new.p50 - old.p50
-        durations = estimate.duration_s
-        moved = Quantiles(
-            p10=max(durations.p10 + later_s, new.p50), p50=durations.p50 + later_s, p90=durations.p90 + later_s
-        )
-        hours = moved.scale(estimate.num_accelerators / 3600.0)
-        update["duration_s"] = moved
-        update["duration_breakdown_s"] = {**estimate.duration_breakdown_s, "checkpoints": new.p50}
-        update["cost_usd"], update["cost_breakdown_usd"] = with_compute_hours(
-            estimate.cost_usd,
-            estimate.cost_breakdown_usd,
-            old_hours=estimate.accelerator_hours,
-            new_hours=hours,
-        )
-    return estimate.model_copy(update=update)
+    changed = estimate.model_copy(update={"checkpoint_s": new})
+    if "duration_s" in learnt:
+        return changed
+    later_s, durations = new.p50 - old.p50, estimate.duration_s
+    moved = Quantiles(
+        p10=max(durations.p10 + later_s, new.p50), p50=durations.p50 + later_s, p90=durations.p90 + later_s
+    )
+    return with_duration(changed, moved, {**estimate.duration_breakdown_s, "checkpoints": new.p50})
 
 
 def _correct_power(estimate: Estimate, learnt: Learnt) -> Estimate:

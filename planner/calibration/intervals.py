@@ -60,6 +60,11 @@ def calibrated(physics: Quantiles, group: GroupCalibration) -> Quantiles:
     return Quantiles(p10=p50 * math.exp(-low), p50=p50, p90=p50 * math.exp(high))
 
 
+def beyond(whole: float, part: float) -> float:
+    """Spread of a product that one of its factors does not explain, both in the logarithm; 0 where it explains all."""
+    return math.sqrt(max(whole**2 - part**2, 0.0))
+
+
 def corrected_factor(product: Quantiles, factor: Quantiles, group: GroupCalibration) -> Quantiles:
     """A product of ``factor`` and something independent of it, of which ``group`` holds that something's past.
 
@@ -71,7 +76,7 @@ def corrected_factor(product: Quantiles, factor: Quantiles, group: GroupCalibrat
 
     whole = width(product.p50, product.p10), width(product.p90, product.p50)
     parts = width(factor.p50, factor.p10), width(factor.p90, factor.p50)
-    own = [math.sqrt(max(one**2 - part**2, 0.0)) for one, part in zip(whole, parts, strict=True)]
+    own = [beyond(one, part) for one, part in zip(whole, parts, strict=True)]
     rest = Quantiles(p10=math.exp(-own[0]), p50=1.0, p90=math.exp(own[1]))
     found = calibrated(rest, group)
     low, high = (

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple, get_args
 
+from planner.calibration.intervals import beyond
 from planner.calibration.residuals import Residual
 from planner.calibration.terms import terms_of
 from planner.calibration.traits import Traits, traits_of
@@ -104,11 +105,6 @@ def bounds_of(run: TrainingRun, estimate: Estimate) -> tuple[Observed, ...]:
             )
         )
     return tuple(found)
-
-
-def beyond(whole: float, part: float) -> float:
-    """Spread of a product that one of its factors does not explain, both in the logarithm; 0 where it explains all."""
-    return math.sqrt(max(whole**2 - part**2, 0.0))
 
 
 def estimate_log_sd(p10: float, p50: float, p90: float) -> float:

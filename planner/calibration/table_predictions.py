@@ -78,9 +78,6 @@ def predict_all(
     for row in rows:
         readings = possible_readings(row, catalog)
         run = readings[0][1]
-        if run.config is None:
-            yield predict(readings, calibration)
-            continue
         hashes = (reading.config.config_hash for _, reading in readings if reading.config is not None)
         key = (repr(run.unpredictable), *hashes)
         if key not in known:

@@ -6,6 +6,7 @@ from typing import get_args
 import click
 
 from planner.advise.request import Freedom, Objective
+from planner.cli.html_file import write_html
 from planner.cli.options import config_option, json_option, set_option
 from planner.errors import ConfigError
 from planner.units import parse_duration
@@ -99,10 +100,7 @@ def command(
     if html_path is not None:
         from planner.report.render import render_advice
 
-        try:
-            html_path.write_text(render_advice(advice), encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"--html {html_path}: cannot be written ({error}): choose another file") from error
+        write_html(html_path, render_advice(advice), "--html")
     if as_json:
         click.echo(advice.model_dump_json(indent=2))
     else:

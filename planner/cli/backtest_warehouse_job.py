@@ -12,6 +12,7 @@ from planner.calibration.backtest_scores import backtest_scores
 from planner.calibration.compare import at_own_prices, compare
 from planner.catalog.load import load_catalog
 from planner.catalog.price_file import with_own_prices
+from planner.cli.html_file import write_html
 from planner.cli.options import parse_as_of
 from planner.cli.row_progress import row_progress
 from planner.config_files import load_programme
@@ -39,7 +40,7 @@ def backtest_warehouse(config_path: Path, as_of_text: str | None, out_path: Path
     if out_path is not None:
         from planner.report.render import render_backtest
 
-        out_path.write_text(render_backtest(page), encoding="utf-8")
+        write_html(out_path, render_backtest(page), "--out")
     if as_json:
         click.echo(page.model_dump_json(indent=2))
         return

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from planner.cli.html_file import write_html
 from planner.cli.options import as_of_option, config_option, json_option, set_option
-from planner.errors import ConfigError
 
 EXAMPLES = """\b
 Examples:
@@ -54,10 +54,7 @@ def command(
     if html_path is not None:
         from planner.report.render import render_estimate
 
-        try:
-            html_path.write_text(render_estimate(estimate, config.name), encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"--html {html_path}: cannot be written ({error}): choose another file") from error
+        write_html(html_path, render_estimate(estimate, config.name), "--html")
     if as_json:
         click.echo(estimate.model_dump_json(indent=2))
         return

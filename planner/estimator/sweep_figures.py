@@ -15,6 +15,7 @@ from planner.estimator.storage import storage_rows, stored_byte_months
 from planner.estimator.sweep_cost import cost_columns
 from planner.estimator.unknowns import expand
 from planner.estimator.workload_of_run import known
+from planner.units import HOUR_S
 
 
 def figures_of(config: RunConfig, length: int, prices: PriceBook | None, on: date | None) -> tuple[float, ...]:
@@ -35,7 +36,7 @@ def figures_of(config: RunConfig, length: int, prices: PriceBook | None, on: dat
     fits = smaller(sum(w * physics.fits_probability for w, physics in zip(weights, found, strict=True)), 1.0)
     duration = spanned([physics.duration_s for physics in found])
     stored, uploaded = _shown(found, allocated[1], length)
-    low, middle, high = (seconds * (cluster.count / 3600.0) for seconds in duration)
+    low, middle, high = (seconds * (cluster.count / HOUR_S) for seconds in duration)
     return (
         *allocated,
         *reserved,

@@ -1,6 +1,7 @@
 """From seconds a step to the duration of the run."""
 
 import math
+from collections.abc import Mapping
 
 from planner.domain.estimate import Z_P90, Estimate, Quantiles
 from planner.domain.operations import Operations
@@ -75,20 +76,24 @@ def recombine(estimate: Estimate, *, start_up_s: Quantiles, tokens_per_s_per_acc
     breakdown["start_up"] = start_up_s.p50
     breakdown.update({row: breakdown[row] / faster for row in WORK_ROWS if row in breakdown})
     breakdown["training"] += p50 - sum(breakdown.values())
-    hours = durations.scale(estimate.num_accelerators / 3600.0)
-    cost, cost_breakdown = with_compute_hours(
-        estimate.cost_usd, estimate.cost_breakdown_usd, old_hours=estimate.accelerator_hours, new_hours=hours
-    )
-    return estimate.model_copy(
+    return with_duration(estimate, durations, breakdown).model_copy(
         update={
             "start_up_s": start_up_s,
             "tokens_per_s_per_accelerator": tokens_per_s_per_accelerator,
-            "duration_s": durations,
-            "duration_breakdown_s": breakdown,
             "step_time_breakdown_s": {term: s / faster for term, s in estimate.step_time_breakdown_s.items()},
             "mfu": estimate.mfu * faster,
             "inter_node_bytes_per_s": estimate.inter_node_bytes_per_s * faster,
-            "cost_usd": cost,
-            "cost_breakdown_usd": cost_breakdown,
         }
     )
+
+
+def with_duration(estimate: Estimate, duration_s: Quantiles, breakdown_s: Mapping[str, float]) -> Estimate:
+    """The estimate with another duration and its rows, and with the cost that follows."""
+    changed = estimate.model_copy(update={"duration_s": duration_s, "duration_breakdown_s": dict(breakdown_s)})
+    cost, rows = with_compute_hours(
+        estimate.cost_usd,
+        estimate.cost_breakdown_usd,
+        old_hours=estimate.accelerator_hours,
+        new_hours=changed.accelerator_hours,
+    )
+    return changed.model_copy(update={"cost_usd": cost, "cost_breakdown_usd": rows})

@@ -1,7 +1,7 @@
 """Advice as text for a terminal."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -61,9 +61,8 @@ def _table(options: Sequence[Option]) -> Table:
     return table
 
 
-def _spread(quantiles: Quantiles, shown: object) -> str:
-    text = shown if callable(shown) else str
-    return f"{text(quantiles.p50)} ({text(quantiles.p90)})"
+def _spread(quantiles: Quantiles, shown: Callable[[float], str]) -> str:
+    return f"{shown(quantiles.p50)} ({shown(quantiles.p90)})"
 
 
 def _figures(option: Option) -> str:

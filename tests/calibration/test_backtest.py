@@ -15,32 +15,17 @@ from planner.calibration.residuals import Residual
 from planner.calibration.resolve import as_group, resolve
 from planner.calibration.terms import terms_of
 from planner.calibration.traits import Traits
-from planner.catalog.load import load_catalog
 from planner.domain.calibration import Calibration, GroupCalibration
 from planner.domain.estimate import Quantiles, Resource
-from planner.domain.run_config import RunConfig
 from planner.estimator.estimate_run import estimate_run
 from planner.estimator.quantile_mixture import lognormal_triple
 from planner.estimator.wall_time import sum_of_independent
+from tests.plain_run import plain_run
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 LATER = START + timedelta(days=9999)
 
-RUN = {
-    "model": "llama-3.2-1b",
-    "method": "full",
-    "precision": "bf16",
-    "seq_len": 512,
-    "batching": "packed",
-    "micro_batch_size": 1,
-    "gradient_accumulation_steps": 1,
-    "max_steps": 50000,
-    "activation_checkpointing": "none",
-    "attention": "flash",
-    "loss": "full_logits",
-    "cluster": {"accelerator": "a100-80gb"},
-}
-PHYSICS = estimate_run(RunConfig.model_validate(RUN, context={"catalog": load_catalog()}))
+PHYSICS = estimate_run(plain_run(max_steps=50000))
 
 
 def history(num_runs: int, *, bias: float = 0.4, resource: Resource = "duration_s") -> list[Residual]:

@@ -13,31 +13,14 @@ from planner.calibration.fit import METHOD, fit
 from planner.calibration.intervals import calibrated, corrected_factor
 from planner.calibration.observed import Facts
 from planner.calibration.residuals import Residual
-from planner.catalog.load import load_catalog
 from planner.domain.calibration import GroupCalibration
 from planner.domain.estimate import Z_P90, Quantiles, Resource
-from planner.domain.run_config import RunConfig
 from planner.estimator.estimate_run import estimate_run
+from tests.plain_run import plain_run
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 GROUPS = ("all", "accelerator=a100-80gb")
-CONFIG = RunConfig.model_validate(
-    {
-        "model": "llama-3.2-1b",
-        "method": "full",
-        "precision": "bf16",
-        "seq_len": 512,
-        "batching": "packed",
-        "micro_batch_size": 1,
-        "gradient_accumulation_steps": 1,
-        "max_steps": 50000,
-        "activation_checkpointing": "none",
-        "attention": "flash",
-        "loss": "full_logits",
-        "cluster": {"accelerator": "a100-80gb", "usd_per_accelerator_hour": 2.0},
-    },
-    context={"catalog": load_catalog()},
-)
+CONFIG = plain_run(max_steps=50000, cluster={"accelerator": "a100-80gb", "usd_per_accelerator_hour": 2.0})
 PHYSICS = estimate_run(CONFIG)
 TIME_SD, PRICE_SD = 0.05, 0.2
 

@@ -94,6 +94,11 @@ def test_errors_before_and_after_are_printed_and_the_page_holds_the_pictures(tmp
         assert text in page
 
 
+def test_a_page_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--out .*cannot be written"):
+        backtest(published(tmp_path, 5), "--out", tmp_path / "nowhere" / "backtest.html")
+
+
 def test_json_holds_every_score_and_what_was_learnt_shows(tmp_path: Path) -> None:
     found = json.loads(backtest(published(tmp_path, 30), "--json").stdout)
     assert (found["num_runs"], found["num_refused"]) == (30, 0)

@@ -6,32 +6,17 @@ from planner.calibration.compare import compare
 from planner.calibration.told import told_predictions
 from planner.catalog.load import load_catalog
 from planner.domain.programme import PlannedUpdate
-from planner.domain.run_config import RunConfig
 from planner.domain.told_estimate import ToldEstimate
 from planner.domain.training_run import Actual, TrainingRun
 from planner.estimator.estimate_run import estimate_run
 from planner.forecast.told_update import ToldUpdate
 from planner.warehouse.connection import connect
 from planner.warehouse.registry import ensure_tables, store
+from tests.plain_run import plain_run
 
 CATALOG = load_catalog()
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
-CONFIG = RunConfig.model_validate(
-    {
-        "model": "llama-3.2-1b",
-        "method": "full",
-        "precision": "bf16",
-        "seq_len": 512,
-        "batching": "packed",
-        "micro_batch_size": 1,
-        "max_steps": 100,
-        "activation_checkpointing": "none",
-        "attention": "flash",
-        "loss": "full_logits",
-        "cluster": {"accelerator": "a100-80gb"},
-    },
-    context={"catalog": CATALOG},
-)
+CONFIG = plain_run(gradient_accumulation_steps=None)
 
 
 def test_what_forecasts_and_runs_themselves_told_is_held_against_what_was_used(tmp_path: Path) -> None:

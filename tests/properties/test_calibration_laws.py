@@ -16,31 +16,16 @@ from planner.calibration.residuals import Residual
 from planner.calibration.resolve import as_group, resolve
 from planner.calibration.shrinkage import Tree, shrink
 from planner.calibration.traits import Traits
-from planner.catalog.load import load_catalog
 from planner.domain.calibration import Calibration, GroupCalibration
 from planner.domain.estimate import Quantiles
-from planner.domain.run_config import RunConfig
 from planner.drift.status import track
 from planner.estimator.estimate_run import estimate_run
+from tests.plain_run import plain_run
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 LATER = START + timedelta(days=9999)
 
-RUN = {
-    "model": "llama-3.2-1b",
-    "method": "full",
-    "precision": "bf16",
-    "seq_len": 512,
-    "batching": "packed",
-    "micro_batch_size": 1,
-    "gradient_accumulation_steps": 1,
-    "max_steps": 100,
-    "activation_checkpointing": "none",
-    "attention": "flash",
-    "loss": "full_logits",
-    "cluster": {"accelerator": "a100-80gb"},
-}
-PHYSICS = estimate_run(RunConfig.model_validate(RUN, context={"catalog": load_catalog()}))
+PHYSICS = estimate_run(plain_run())
 
 
 def residual(number: int, keys: tuple[str, str, str, str], log_ratio: float) -> Residual:
