@@ -42,7 +42,7 @@ select source, run_id, experiment, status, started_at, ended_at, target, resumed
     {SERIES},
     (config ->> '$.dataset.tokens')::double, (config ->> '$.dataset.rows')::double, (actual ->> '$.tokens')::double
 from training_runs join first_changed using (source, experiment)
-where started_at >= since or (source, run_id) in (
+where started_at >= since or started_at is not null and (source, run_id) in (
     select (source, unnest(from_json(run_ids, '["VARCHAR"]'))) from chained_anew
 )
 """

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from planner.catalog.load import load_catalog
@@ -209,6 +209,7 @@ def test_what_was_matched_is_told(db: Warehouse, run: MakeRun) -> None:
     cents=st.integers(-10_000_000, 10_000_000_000_000),
     spans=st.lists(st.tuples(st.integers(0, 86_399), st.integers(1, 86_400)), min_size=1, max_size=12),
 )
+@example(cents=4_033_558_279_678, spans=[(0, 1)])
 def test_shares_add_up_to_the_charge_to_the_last_digit(
     db: Warehouse, make_run: MakeRun, cents: int, spans: list[tuple[int, int]]
 ) -> None:

@@ -66,6 +66,12 @@ def test_a_run_that_lands_late_takes_its_place_in_the_chain(db: Warehouse, make_
     assert [update.attempts for update in updates_of(db, an_attempt(make_run, 1, 0, 8, 1.0, status="FAILED"))] == [2]
 
 
+def test_a_run_that_loses_its_start_leaves_its_update(db: Warehouse, make_run: MakeRun) -> None:
+    updates_of(db, an_attempt(make_run, 1, 0, 8, 100.0, status="FAILED"), an_attempt(make_run, 2, 1, 4, 1000.0))
+    without = an_attempt(make_run, 2, 1, 4, 1000.0)._replace(start_ms=None, end_ms=None)
+    assert [one.run_ids for one in updates_of(db, without)] == [(make_run(1).run_id,)]
+
+
 def test_the_table_says_what_chaining_the_training_runs_says(db: Warehouse, make_run: MakeRun) -> None:
     """The purpose of an attempt is worked out in SQL for the table and by pydantic for runs at hand."""
     runs = [
