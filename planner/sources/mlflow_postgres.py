@@ -1,6 +1,8 @@
-"""Opens an MLflow PostgreSQL database through ADBC: one read-only transaction that sees one moment."""
+"""Opens an MLflow PostgreSQL database through ADBC: read-only transactions that see one moment."""
 
+import re
 from collections.abc import Sequence
+from queue import SimpleQueue
 from typing import Any
 
 from planner.domain.tracking_uri import redact_uri
@@ -9,45 +11,81 @@ from planner.sources.reader import without_secrets
 
 NO_ANSWER = ("could not connect", "connection to server", "timeout", "terminating connection")
 ONE_MOMENT = "set transaction isolation level repeatable read read only"
+BY_INDEX = "set local enable_seqscan = off"
+"""A batch asks for few runs among many: whole tables would be read again for each."""
+SNAPSHOT = re.compile(r"[0-9A-Fa-f-]{1,64}")
 
 
 class PostgresDatabase:
     """A PostgreSQL database that nothing can be written to through this object."""
 
-    queries_at_once = 1
-    """All in one transaction, which one connection has."""
     wanted_ids = "json_array_elements_text($1::json) as wanted(value)"
     system_keys = "p.key like 'system/%'"
 
     def __init__(self, tracking_uri: str) -> None:
-        from adbc_driver_postgresql import dbapi
+        from adbc_driver_manager import Error
 
         self.source = redact_uri(tracking_uri)
         self.place = "the database"
         self._uri = tracking_uri
-        _, _, rest = tracking_uri.partition("://")
+        self._connections: list[Any] = []
+        self._idle: SimpleQueue[Any] = SimpleQueue()
         try:
-            self._connection = dbapi.connect(f"postgresql://{rest}", autocommit=False)
-        except dbapi.Error as error:
+            self._connections.append(self._connect())
+            self._share_snapshot()
+        except Error as error:
+            self.close()
             raise self._failure(error) from error
-        self.rows(ONE_MOMENT)
+        for connection in self._connections:
+            self._idle.put(connection)
+
+    @property
+    def queries_at_once(self) -> int:
+        """One for each connection."""
+        return len(self._connections)
 
     def close(self) -> None:
-        self._connection.close()
+        for connection in self._connections:
+            connection.close()
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        found = self.table(query, values)
-        return [] if found is None else list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+        return list(zip(*(column.to_pylist() for column in self.table(query, values).columns), strict=True))
 
     def table(self, query: str, values: Sequence[Any]) -> Any:
         from adbc_driver_manager import Error
 
+        connection = self._idle.get()
         try:
-            with self._connection.cursor() as cursor:
-                cursor.execute(query, tuple(values) or None)
-                return cursor.fetch_arrow_table() if cursor.description else None
+            return _ask(connection, query, values)
         except Error as error:
             raise self._failure(error) from error
+        finally:
+            self._idle.put(connection)
+
+    def _connect(self) -> Any:
+        from adbc_driver_postgresql import dbapi
+
+        connection = dbapi.connect(f"postgresql://{self._uri.partition('://')[2]}", autocommit=False)
+        _begin(connection)
+        return connection
+
+    def _share_snapshot(self) -> None:
+        """A second connection that sees the same moment; none where the server has no more or shares no snapshot."""
+        from adbc_driver_manager import Error
+
+        (first,) = self._connections
+        try:
+            snapshot = _ask(first, "select pg_export_snapshot()").column(0)[0].as_py()
+            if SNAPSHOT.fullmatch(snapshot):
+                second = self._connect()
+                self._connections.append(second)
+                _ask(second, f"set transaction snapshot '{snapshot}'")
+        except Error:
+            for connection in self._connections[1:]:
+                connection.close()
+            del self._connections[1:]
+            first.rollback()
+            _begin(first)
 
     def columns(self) -> dict[str, set[str]]:
         present: dict[str, set[str]] = {}
@@ -66,3 +104,14 @@ class PostgresDatabase:
             f"{self.source}: PostgreSQL cannot read the store: {text}. Check that it runs, that tracking_uri in "
             "foretune.yaml is right and that its user may select from MLflow's tables"
         )
+
+
+def _begin(connection: Any) -> None:
+    _ask(connection, ONE_MOMENT)
+    _ask(connection, BY_INDEX)
+
+
+def _ask(connection: Any, query: str, values: Sequence[Any] = ()) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(query, tuple(values) or None)
+        return cursor.fetch_arrow_table() if cursor.description else None
