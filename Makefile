@@ -7,13 +7,18 @@ comma := ,
 DEV := $(VENV)/.dev-$(subst $(comma),-,$(EXTRAS))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format golden constraints clean
+.PHONY: demo test explore check format golden constraints clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/foretune demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90 \
+	  --hypothesis-profile=ci
+
+# Laws tried on other random examples than those that `test` tries each time: run it often, keep what it finds.
+explore: $(DEV)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m hypothesis --hypothesis-profile=default
 
 check: $(DEV)
 	$(BIN)/ruff format --check .
