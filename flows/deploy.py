@@ -1,5 +1,6 @@
 """Deployments: the weekly flow on its schedule, and a recalibration when a drift opens, served by this process."""
 
+import sys
 from pathlib import Path
 
 from prefect import serve
@@ -41,3 +42,7 @@ def deployments(config_path: Path, cron: str) -> tuple[RunnerDeployment, RunnerD
 def serve_weekly(config_path: Path, cron: str) -> None:
     """Serves both until stopped, one run at a time: the recalibration waits for the weekly job to end."""
     serve(*deployments(config_path, cron), limit=1)
+
+
+if __name__ == "__main__":
+    serve_weekly(Path(sys.argv[1]), sys.argv[2])

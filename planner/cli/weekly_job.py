@@ -45,15 +45,24 @@ def serve_weekly(config_path: Path, cron: str) -> None:
     """Serve the weekly flow on a schedule until stopped, with Prefect's own log."""
     check_stores(load_programme(config_path, load_catalog()))
     os.environ.update(PREFECT_SETTINGS)
+    from flows.deploy import deployments
     from flows.local_server import local_server
+    from flows.serving import serve_until_stopped
+
+    try:
+        deployments(config_path.resolve(), cron)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{cron!r} is no schedule such as '0 6 * * MON' ({error})", param_hint="--cron"
+        ) from error
 
     with ExitStack() as stack:
         if not os.environ.get("PREFECT_API_URL"):
             click.echo("starting a Prefect server on this machine (about fifteen seconds) ...", err=True)
             os.environ["PREFECT_API_URL"] = stack.enter_context(local_server())
-        from flows import deploy
-
-        deploy.serve_weekly(config_path.resolve(), cron)
+        click.echo("serving; stop with Ctrl-C", err=True)
+        if code := serve_until_stopped(config_path.resolve(), cron):
+            raise click.exceptions.Exit(code)
 
 
 PREFECT_SETTINGS = {

@@ -89,8 +89,11 @@ class Database(Protocol):
 
     system_keys: str
     """The condition for metrics of the hardware, ``p.key`` being the key: one that its indexes can answer."""
-    queries_at_once: int
-    """Tables that it can be asked for at the same time."""
+
+    @property
+    def queries_at_once(self) -> int:
+        """Tables that it can be asked for at the same time."""
+        ...
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
