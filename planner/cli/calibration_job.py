@@ -41,9 +41,9 @@ def find_version(config_path: Path, version: str | None) -> Calibration:
 
 
 def version_at(config_path: Path, moment: datetime) -> Calibration | None:
-    """The version that estimates used at a moment; None where none was in use yet."""
+    """The version that estimates used at a moment, a weekly run of that very moment included; None before the first."""
     with open_snapshot(read_settings(os.environ, config_path).snapshot_path) as db:
-        chosen = in_use(read(db, "promotions", Promotion), moment)
+        chosen = in_use(read(db, "promotions", Promotion), moment + datetime.resolution)
         return read(db, "calibrations", Calibration, "calibration_id = ?", (chosen,))[0] if chosen else None
 
 

@@ -18,6 +18,7 @@ EXIT_DRIFT = 3
 EXAMPLES = """\b
 Examples:
   foretune drift --fail-on open              stop a pipeline while a drift is open (3)
+  foretune drift --all                       groups that are in control, too, the nearest to an alarm first
   foretune drift --acknowledge 3f2a91c0 --note "new driver, watched"
   foretune drift --close 3f2a91c0            take the new level as normal"""
 
@@ -28,9 +29,16 @@ Examples:
 @click.option("--acknowledge", metavar="ID", default=None, help="Say that a drift is known: it stays until it ends.")
 @click.option("--close", "close", metavar="ID", default=None, help="End a drift: its new level is normal from now on.")
 @click.option("--note", default="", help="Why, beside --acknowledge or --close.")
+@click.option("--all", "every", is_flag=True, help="Also print the groups that are in control or have too few runs.")
 @json_option
 def command(
-    config_path: Path, fail_on: str | None, acknowledge: str | None, close: str | None, note: str, as_json: bool
+    config_path: Path,
+    fail_on: str | None,
+    acknowledge: str | None,
+    close: str | None,
+    note: str,
+    every: bool,
+    as_json: bool,
 ) -> None:
     """Print where estimates and actual use have moved apart, as of the last weekly run.
 
@@ -60,7 +68,7 @@ def command(
         shown = [row | {name: json.loads(row[name]) for name in segments if row[name]} for row in rows]
         click.echo(json.dumps(shown, indent=2, default=str))
     else:
-        _print(rows)
+        _print(rows, every)
     if fail_on and any(row["stage"] == "open" for row in rows):
         raise SystemExit(EXIT_DRIFT)
 
@@ -76,7 +84,7 @@ def _decision(rows: Iterable[Mapping[str, Any]], drift_id: str, action: str, not
 
     known = {str(row["drift_id"]) for row in rows if row["stage"] in ("open", "acknowledged")}
     if drift_id not in known:
-        raise UnknownNameError.among("drift", drift_id, known or {"none"}, "`foretune drift` prints the ids")
+        raise UnknownNameError.among("drift", drift_id, known or {"none"}, "(`foretune drift` prints the ids)")
     given = {"decision_id": uuid4().hex, "drift_id": drift_id, "action": action, "note": note}
     try:
         return DriftDecision.model_validate({**given, "decided_at": datetime.now(UTC)})
@@ -97,11 +105,20 @@ def _decided(rows: Sequence[Mapping[str, Any]], waiting: "Sequence[DriftDecision
     return found
 
 
-def _print(rows: Sequence[Mapping[str, Any]]) -> None:
-    from planner.report.terminal_tables import drift_table, plain, print_table
+def _print(rows: Sequence[Mapping[str, Any]], every: bool) -> None:
+    from planner.report.terminal_tables import drift_table, print_table, printable
 
-    print_table(drift_table(rows))
-    for row in rows:
-        if row["stage"] and row["verdict"]:
-            click.echo()
-            click.echo(plain(f"{row['drift_id']}  {row['resource']} of {row['group']}: {row['verdict']}"))
+    drifts = [row for row in rows if row["stage"]]
+    if every or drifts:
+        print_table(drift_table(rows if every else drifts))
+    for row in drifts:
+        closed = f"; closed {row['closed_at']:%Y-%m-%d}: {row['closed_because']}" if row["closed_at"] else ""
+        note = f"; note: {row['note']}" if row["note"] else ""
+        told = f"{row['verdict'] or 'what moved: not known'}{closed}{note}"
+        click.echo()
+        click.echo(printable(f"{row['drift_id']}  {row['resource']} of {row['group']}: {told}"))
+    calm = [row for row in rows if not row["stage"]]
+    if calm and not every:
+        few = sum(row["state"] == "too_few_runs" for row in calm)
+        counted = f"in control: {len(calm) - few} groups; too few runs to watch: {few} (--all prints them)"
+        click.echo(f"\n{counted}" if drifts else f"no drift; {counted}")

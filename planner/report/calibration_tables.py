@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.table import Table
 
+from planner.calibration.resolve import SHARED
 from planner.domain.calibration import Calibration
-from planner.domain.estimate import Estimate, Resource
+from planner.domain.estimate import Z_P90, Estimate, Resource
 from planner.report.quantities import format_factor, format_value, label
 from planner.report.terminal_tables import plain
 from planner.units import format_duration
@@ -31,7 +32,7 @@ def versions_table(rows: Iterable[Mapping[str, Any]]) -> Table:
             f"{row['num_runs']:,}",
             f"{through:%Y-%m-%d}" if through else "",
             row["data_fingerprint"],
-            plain("; ".join(row["reasons"])),
+            "\n".join(plain(reason) for reason in row["reasons"]),
         )
     return table
 
@@ -43,7 +44,7 @@ def effects_table(calibration: Calibration) -> Table:
         every = [(name, effect) for kind in learnt.kinds.values() for name, effect in kind.effects.items()]
         every.sort(key=lambda item: -abs(item[1].log_effect))
         for name, effect in every[:MAX_EFFECTS]:
-            away = 1.2816 * math.sqrt(effect.log_variance)
+            away = Z_P90 * math.sqrt(learnt.shared_log_variance if name == SHARED else effect.log_variance)
             low, high = (math.exp(effect.log_effect + side * away) for side in (-1, 1))
             table.add_row(
                 label(learnt.resource),

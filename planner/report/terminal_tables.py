@@ -17,9 +17,14 @@ Rows = Iterable[Mapping[str, Any]]
 WIDEST_TABLE = 2000
 
 
+def printable(text: str) -> str:
+    """A name for the terminal: control characters in it do not count, so it cannot forge a line."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 def plain(text: str) -> str:
-    """A name for the terminal: neither markup nor control characters in it count, so it cannot forge a line."""
-    return escape("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text))
+    """A name in a table for the terminal: neither markup nor control characters in it count."""
+    return escape(printable(text))
 
 
 def print_table(table: Table) -> None:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.calibration.seen_updates import SeenUpdates, see_updates
@@ -91,6 +91,7 @@ def test_an_attempt_at_something_else_is_no_part_of_the_update_but_counts_as_a_f
     assert (found.finished_updates, found.failed_attempts) == (1, 1)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 11), st.floats(0, 0.99))
 def test_nothing_that_happened_after_as_of_is_seen(weeks: int, share: float) -> None:
     runs = [run(w, "FAILED" if w % 4 == 3 else "FINISHED", rows=1000 + w, hours=30) for w in range(12)]
@@ -102,6 +103,7 @@ def test_nothing_that_happened_after_as_of_is_seen(weeks: int, share: float) -> 
     assert seen(changed, weeks + share) == seen(runs, weeks + share)
 
 
+@settings(deadline=None)
 @given(st.permutations([run(w, "FAILED" if w % 3 else "FINISHED", late_s=60 * w) for w in range(8)]))
 def test_the_order_of_the_runs_changes_nothing(runs: list[TrainingRun]) -> None:
     assert seen(runs, 8.9) == seen(sorted(runs, key=lambda one: one.run_id), 8.9)

@@ -138,5 +138,27 @@ def test_an_earlier_estimate_comes_out_again_whatever_was_learnt_since(config: P
     assert then != estimate()
     assert estimate("--calibration", str(new["calibration_id"])) == estimate()
     assert estimate("--as-of", "2026-09-01")["provenance"] == estimate("--prior")["provenance"]
+    assert estimate("--as-of", "2026-09-07")["provenance"] == then["provenance"], "the very moment of a weekly run"
     foretune(config, "calibration", "rollback")
     assert estimate("--as-of", "2026-09-20") == then
+
+
+def test_what_all_runs_share_is_shown_with_the_range_it_is_known_in(config: Path) -> None:
+    shown = foretune(config, "calibration", "show").stdout
+    (row,) = (line for line in shown.splitlines() if "all runs" in line)
+    factor, low, high = (float(row.split()[place]) for place in (4, 5, 7))
+    assert low < factor < high
+
+
+def test_each_reason_for_a_version_has_a_line_of_its_own(config: Path) -> None:
+    new, _ = listed(config)
+    with connect(read_settings({}, config).warehouse_path) as db:
+        held = Promotion(
+            as_of=DAYS[1], calibration_id=str(new["calibration_id"]), action="held", decided_by="weekly",
+            champion_id=None, reasons=("the first reason", "the second reason"),
+        )  # fmt: skip
+        store(db, "promotions", [held], complete=False)
+        build(db, time_zone="UTC", as_of=DAYS[1])
+        publish(db, read_settings({}, config).snapshot_path)
+    lines = foretune(config, "calibration", "list").stdout.splitlines()
+    assert [line.rstrip().endswith(" reason") for line in lines].count(True) == 2

@@ -57,8 +57,23 @@ def test_an_open_drift_is_printed_with_what_moved_and_fails_only_when_asked_to(c
     plain = drift(config)
     assert plain.exit_code == 0, plain.output
     assert "3f2a91c0" in plain.output
-    assert "[red]faq-bot: what moved: driver (driver_version) from 550.2 to 570.1" in plain.output
+    assert " experiment=[red]faq-bot: what moved: driver (driver_version) from 550.2 to 570.1" in plain.output
     assert drift(config, "--fail-on", "open").exit_code == 3
+
+
+def test_groups_in_control_are_counted_and_printed_when_asked_for(config: Path) -> None:
+    shown = drift(config).output
+    assert "experiment=calm" not in shown
+    assert "in control: 1 groups; too few runs to watch: 0 (--all prints them)" in shown
+    everything = drift(config, "--all").output
+    assert "experiment=calm" in everything
+    assert "--all prints them" not in everything
+
+
+def test_a_drift_that_ended_says_why_and_what_was_noted(config: Path) -> None:
+    shown = drift(config, "--close", "3f2a91c0", "--note", "new [b]driver").output
+    assert "from 550.2 to 570.1; closed " in shown
+    assert ": by hand; note: new [b]driver" in shown
 
 
 def test_an_acknowledged_drift_fails_no_more_and_waits_in_the_inbox(config: Path) -> None:
