@@ -107,6 +107,20 @@ def test_only_runs_that_ended_strictly_before_as_of_are_used() -> None:
     assert calibration.resources == fit(residuals[:4], as_of=as_of, prior="physics-1").resources
 
 
+def test_of_runs_that_differ_the_newer_ones_count_more() -> None:
+    """A run a year older than the newest one counts half."""
+
+    def told(old: float, new: float) -> float:
+        first = [residual(number, old) for number in range(20)]
+        later = [residual(24 * 2 * 365 + number, new) for number in range(20)]
+        known = fit([*first, *later], as_of=LATER, prior="physics-1")
+        return group(known, "accelerator=a100, method=lora, model=m, experiment=e").log_bias
+
+    assert told(0.0, 0.2) == pytest.approx(0.16, abs=0.01), "weights of 1 and 1/4 two years apart"
+    assert told(0.2, 0.0) == pytest.approx(0.04, abs=0.01)
+    assert told(0.1, 0.1) == pytest.approx(0.1, abs=0.01)
+
+
 def test_the_order_of_arrival_leaves_no_trace() -> None:
     residuals, _ = simulated(200)
     shuffled = [residuals[index] for index in np.random.default_rng(1).permutation(200)]

@@ -71,6 +71,19 @@ def test_another_run_that_shows_what_all_others_show_never_widens_every_interval
     assert any(half_width(after, one) <= half_width(before, one) * (1 + 1e-9) for one in seen)
 
 
+@given(histories, people, st.floats(-7, 7), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_any_run_whatever_it_shows_leaves_every_interval_of_what_it_did_not_measure(
+    history: list[Observed], who: Traits, value: float, is_bound: bool
+) -> None:
+    speeds = [row._replace(resource="tokens_per_s_per_accelerator") for row in history]
+    another = run(len(history), who, value, is_bound)
+    _, before = sorted(learn([*speeds, *history]), key=lambda one: one.resource)
+    after = {one.resource: one for one in learn([*speeds, *history, another])}
+    assert after["tokens_per_s_per_accelerator"] == before
+    assert set(after) == {"tokens_per_s_per_accelerator", "duration_s"}
+
+
 @given(histories)
 @settings(max_examples=60, deadline=None)
 def test_every_run_seen_or_not_is_told_something_finite_in_the_right_order(history: list[Observed]) -> None:
