@@ -217,6 +217,21 @@ def test_resources_do_not_mix() -> None:
     assert both.num_runs == 30
 
 
+@pytest.mark.parametrize("level", [0.5, 0.8, 0.9, 0.95])
+def test_intervals_hold_the_share_of_further_runs_that_was_asked_for(level: float) -> None:
+    residuals, biases = simulated(600)
+    (learnt,) = fit(residuals, as_of=LATER, prior="physics-1").resources
+    rng = np.random.default_rng(5)
+    inside = []
+    for (a, b, c), bias in biases.items():
+        names = (f"accelerator={a}", f"method={b}", f"model={c}", "experiment=e")
+        who = Traits(groups=("all", *(", ".join(names[: depth + 1]) for depth in range(4))))
+        told = as_group(learnt, resolve(learnt, who, {}), level)
+        further = bias + rng.normal(0, 0.1, 200)
+        inside.append((further >= told.log_p10) & (further <= told.log_p90))
+    assert np.mean(inside) == pytest.approx(level, abs=0.04)
+
+
 def test_intervals_of_a_restless_group_are_as_much_wider_as_its_runs_vary() -> None:
     dice = np.random.default_rng(0)
     sds = {"a100": 0.05, "h100": 0.2}
