@@ -14,6 +14,7 @@ Examples:
   foretune estimate run.yaml --json | jq .memory.peak_device_bytes
   foretune estimate run.yaml --html estimate.html
   foretune estimate run.yaml --explain
+  foretune estimate run.yaml --level 0.95                ranges that 95 of 100 runs should keep to
   foretune estimate run.yaml --as-of 2026-09-01          what it would have said on that day"""
 
 
@@ -24,6 +25,11 @@ Examples:
 @click.option("--prior", is_flag=True, help="Physics only: leave out what was learnt from past runs.")
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Also write the estimate as an HTML page.")
 @click.option("--explain", is_flag=True, help="Also show the way from the physics to each figure, effect by effect.")
+@click.option(
+    "--level",
+    type=click.FloatRange(0.01, 0.99),
+    help="Also show the ranges that this share of runs should keep to; p10 to p90 is 0.8.",
+)
 @click.option("--calibration", "version", metavar="ID", help="Use this version (`foretune calibration list`).")
 @as_of_option
 @json_option
@@ -34,6 +40,7 @@ def command(
     prior: bool,
     html_path: Path | None,
     explain: bool,
+    level: float | None,
     version: str | None,
     as_of_text: str | None,
     as_json: bool,
@@ -44,7 +51,10 @@ def command(
     and calibration are those of that day: an earlier estimate comes out again.
     """
     from planner.cli.session import asked_for_in, open_session
+    from planner.errors import ConfigError
 
+    if level is not None and as_json:
+        raise ConfigError("--level: not with --json, which holds p10, p50 and p90; leave one of them out")
     session = open_session(config_path)
     if version is not None or as_of_text is not None:
         session = session.at(config_path, as_of_text, version)
@@ -61,8 +71,11 @@ def command(
     from planner.report.text import print_estimate
 
     print_estimate(config, estimate)
-    if explain:
-        from planner.report.calibration_tables import explanation_table
+    if level is not None or explain:
+        from planner.report.calibration_tables import explanation_table, level_table
         from planner.report.terminal_tables import print_table
 
+    if level is not None:
+        print_table(level_table(estimate, level, None if prior else session.calibration))
+    if explain:
         print_table(explanation_table(session.estimate(config, calibrated=False), estimate))

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from rich.table import Table
 
+from planner.calibration.levels import range_at
 from planner.calibration.resolve import SHARED
 from planner.domain.calibration import Calibration
 from planner.domain.estimate import Z_P90, Estimate, Resource
@@ -115,6 +116,17 @@ def explanation_table(physics: Estimate, estimate: Estimate) -> Table:
             table.add_row("", *_cells(resource, "smaller effects together", small, figure), "")
         spread = f"{format_value(resource, after.p10)} to {format_value(resource, after.p90)}"
         table.add_row("", "[bold]result[/]", "", f"[bold]{format_value(resource, after.p50)}[/]", spread)
+    return table
+
+
+def level_table(estimate: Estimate, level: float, calibration: Calibration | None) -> Table:
+    """Ranges of every figure at a level, as left-out runs of the calibration say, else as the physics does."""
+    learnt = {one.resource: one for one in calibration.resources} if calibration else {}
+    table = Table(f"in {100 * level:g} of 100 runs", "from", "to", box=None, pad_edge=False)
+    for resource in get_args(Resource):
+        if (told := estimate.quantiles(resource)) is not None:
+            low, high = range_at(told, level, learnt.get(resource))
+            table.add_row(label(resource), format_value(resource, low), format_value(resource, high))
     return table
 
 

@@ -143,6 +143,16 @@ def test_an_earlier_estimate_comes_out_again_whatever_was_learnt_since(config: P
     assert estimate("--as-of", "2026-09-20") == then
 
 
+def test_ranges_at_another_level_are_printed_when_asked_for(config: Path) -> None:
+    run = str(config.parent / "run.yaml")
+    shown = foretune(config, "estimate", run, "--level", "0.95").stdout
+    assert "in 95 of 100 runs" in shown
+    assert shown.count("Throughput") == 1
+    with pytest.raises(ConfigError, match="--level"):
+        foretune(config, "estimate", run, "--level", "0.95", "--json")
+    assert foretune(config, "estimate", run, "--level", "1.5").exit_code == 2
+
+
 def test_what_all_runs_share_is_shown_with_the_range_it_is_known_in(config: Path) -> None:
     shown = foretune(config, "calibration", "show").stdout
     (row,) = (line for line in shown.splitlines() if "all runs" in line)
