@@ -111,7 +111,7 @@ def test_a_deepspeed_file_tells_what_the_param_only_names(catalog: Catalog, hf_f
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[1, 2]", "a: &a [*a, *a]", "{" * 10_000, "x" * 600_000, "a: !!python/object:x {}"]
+    "text", ["", "[1, 2]", "a: &a [*a, *a]", "{" * 60_000, "- " * 30_000, "x" * 600_000, "a: !!python/object:x {}"]
 )
 def test_files_that_are_no_configuration_say_nothing(text: str) -> None:
     assert read_config_text(text) is None
