@@ -174,7 +174,7 @@ class ClientReader:
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
-            raise self._failure(error) from error
+            raise self._failure(error) from None
 
     def _models(self, run: FoundRun) -> list[RawModel]:
         found = []
@@ -185,11 +185,14 @@ class ClientReader:
         return found
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
-        """The store's answer; every way in which it fails becomes a ``StoreError`` without credentials."""
+        """The store's answer; every way in which it fails becomes a ``StoreError`` without credentials.
+
+        The cause is not chained: its own text would carry them into every log that shows a traceback.
+        """
         try:
             return question()
         except (MlflowException, RequestException, SQLAlchemyError, OSError, ImportError) as error:
-            raise self._failure(error) from error
+            raise self._failure(error) from None
 
     def _failure(self, error: Exception) -> StoreError:
         text = without_secrets(str(error), self._uri).strip()[:500]

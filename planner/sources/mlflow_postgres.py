@@ -35,7 +35,7 @@ class PostgresDatabase:
             self._share_snapshot()
         except Error as error:
             self.close()
-            raise self._failure(error) from error
+            raise self._failure(error) from None  # its text may hold the password
         for connection in self._connections:
             self._idle.put(connection)
 
@@ -58,7 +58,7 @@ class PostgresDatabase:
         try:
             return _ask(connection, query, values)
         except Error as error:
-            raise self._failure(error) from error
+            raise self._failure(error) from None  # its text may hold the password
         finally:
             self._idle.put(connection)
 

@@ -1,5 +1,6 @@
 import os
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from planner.sources.reader import Experiment
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own use of SQLAlchemy
 
 
+USER = "ann:s3cret"
 Fill = Callable[[MlflowClient], dict[str, str]]
 ReadRuns = Callable[..., list[RawRun]]
 
@@ -37,8 +39,8 @@ def test_a_server_that_is_down_is_reported_within_seconds_and_without_the_passwo
         monkeypatch.setenv(name, "0" if "RETRIES" in name else "5")
     started = time.monotonic()
     with pytest.raises(StoreUnreachableError, match=r"http://127\.0\.0\.1:9/.*Check that it runs") as caught:
-        ClientReader("http://ann:s3cret@127.0.0.1:9/").experiments()
-    assert "s3cret" not in str(caught.value)
+        ClientReader(f"http://{USER}@127.0.0.1:9/").experiments()
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
     assert time.monotonic() - started < 10
 
 
@@ -58,8 +60,8 @@ def test_an_sqlite_file_is_never_opened_through_the_client(tmp_path: Path) -> No
 
 def test_a_database_whose_driver_is_missing_is_an_error_that_names_it() -> None:
     with pytest.raises(StoreError, match=r"mysql\+nodriver://db/mlflow") as caught:
-        ClientReader("mysql+nodriver://ann:s3cret@db/mlflow")
-    assert "s3cret" not in str(caught.value)
+        ClientReader(f"mysql+nodriver://{USER}@db/mlflow")
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_file_store_is_read(read_runs: ReadRuns, fill: Fill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,8 +82,8 @@ def test_an_answer_that_is_none_of_mlflows_is_one_clear_error(answer: object, mo
     monkeypatch.setattr("planner.sources.mlflow_client.answer", lambda *_args, **_given: answer)
     monkeypatch.setattr(ClientReader, "experiments", lambda _: [Experiment("1", "chat", "active")])
     with (
-        closing(ClientReader("http://ann:s3cret@127.0.0.1:9")) as reader,
+        closing(ClientReader(f"http://{USER}@127.0.0.1:9")) as reader,
         pytest.raises(StoreError, match="none that an MLflow server gives") as caught,
     ):
         list(reader.read(["*"]))
-    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
