@@ -11,9 +11,10 @@ CALLBACK = (
     "from planner.mlflow_callback import PlannerCallback",
     "trainer.add_callback(PlannerCallback())",
 )
+EXIT_FAIL = 3
 EXAMPLES = """\b
 Examples:
-  foretune doctor
+  foretune doctor && foretune weekly
   foretune doctor --experiment support-bot
   foretune doctor --json | jq '.missing[] | select(.consequence == "no estimate")'"""
 
@@ -27,6 +28,9 @@ def command(config_path: Path, experiment: str | None, as_json: bool) -> None:
 
     With each field: how much wider estimates are without it (80 % range as a factor around the middle), and the line
     of training code that logs it. The callback of `pip install 'foretune[callback]'` logs all of them at once.
+
+    Exits with 3 where a check says fail: the programme, a source or a price file cannot be read. Warnings and fields
+    that runs leave unsaid exit with 0.
     """
     from planner.cli.doctor_job import examine
 
@@ -44,7 +48,9 @@ def command(config_path: Path, experiment: str | None, as_json: bool) -> None:
                 indent=2,
             )
         )
-        return
-    from planner.report.doctor_tables import print_doctor
+    else:
+        from planner.report.doctor_tables import print_doctor
 
-    print_doctor(found.checks, found.facts, found.num_runs, CALLBACK)
+        print_doctor(found.checks, found.facts, found.num_runs, CALLBACK)
+    if any(check.state == "fail" for check in found.checks):
+        raise SystemExit(EXIT_FAIL)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from mlflow.tracking import MlflowClient
 
 from planner.catalog.load import load_catalog
 from planner.cli import cli
@@ -60,6 +61,7 @@ def doctor(config: Path, *words: str) -> Result:
 
 
 def test_each_experiment_has_its_costs_and_the_lines_to_add(filled: Path) -> None:
+    MlflowClient(f"sqlite:///{filled.parent / 'mlflow.db'}").search_experiments()
     printed = doctor(filled)
     assert printed.exit_code == 0, printed.output
     assert "chat[red]" in printed.output
@@ -71,7 +73,9 @@ def test_each_experiment_has_its_costs_and_the_lines_to_add(filled: Path) -> Non
 
 
 def test_programs_get_json_of_one_experiment(filled: Path) -> None:
-    found = json.loads(doctor(filled, "--json", "--experiment", "faq").output)
+    printed = doctor(filled, "--json", "--experiment", "faq")
+    assert printed.exit_code == 3
+    found = json.loads(printed.output)
     assert found["experiments"] == ["faq"]
     assert found["num_runs"] == 1
     assert (found["missing"][0]["field"], found["missing"][0]["consequence"]) == ("seq_len", "no estimate")
@@ -82,6 +86,7 @@ def test_programs_get_json_of_one_experiment(filled: Path) -> None:
 
 
 def test_an_empty_warehouse_says_what_to_do(config: Path) -> None:
+    MlflowClient(f"sqlite:///{config.parent / 'mlflow.db'}").search_experiments()
     printed = doctor(config)
     assert printed.exit_code == 0
     assert "run `foretune ingest`" in printed.output
@@ -92,19 +97,21 @@ def test_an_unknown_experiment_and_a_broken_programme_are_named(filled: Path) ->
     assert "no runs of experiment 'nope'" in doctor(filled, "--experiment", "nope").output
     filled.write_text("name: [")
     printed = doctor(filled)
-    assert printed.exit_code == 0
+    assert printed.exit_code == 3
     assert "not valid YAML" in printed.output
 
 
 def test_a_store_that_is_there_is_asked_for_its_experiments(config: Path) -> None:
-    from mlflow.tracking import MlflowClient
-
     file = config.parent / "mlflow.db"
     MlflowClient(f"sqlite:///{file}").create_experiment("chat")
-    assert "2 experiments match" in doctor(config).output
+    printed = doctor(config)
+    assert "2 experiments match" in printed.output
+    assert printed.exit_code == 0
     with sqlite3.connect(file) as db:
         db.execute("drop table runs")
-    assert "fail" in doctor(config).output
+    printed = doctor(config)
+    assert "fail" in printed.output
+    assert printed.exit_code == 3
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password(config: Path) -> None:
