@@ -109,7 +109,8 @@ def infer_cluster(
     if draft.get("cluster") is not None:
         return
     if params.flag("use_cpu") and GENERIC_CPU in draft.catalog.accelerators:
-        draft.put("cluster", {"accelerator": GENERIC_CPU, "count": 1}, "inferred", "param use_cpu = True: one host")
+        on_cpu, how = "param use_cpu = True", ranks[1] if ranks[0] else "one host"
+        draft.put("cluster", {"accelerator": GENERIC_CPU, "count": ranks[0] or 1}, "inferred", f"{on_cpu}: {how}")
         return
     if not facts.gpus:
         draft.unknown("cluster", LOOKED_FOR)

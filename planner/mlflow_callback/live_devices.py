@@ -14,7 +14,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 def put_cluster(draft: Draft, cuda: Any, *, num_ranks: int, devices_per_rank: int = 1, on_cpu: bool = False) -> str:
     """Sets the cluster of a draft; the name of the device as its driver has it.
 
-    ``cuda`` is ``torch.cuda`` or None. Ranks on a CPU count as one host for each node.
+    ``cuda`` is ``torch.cuda`` or None. On a CPU each rank is one device, with its share of the cores of its host.
     """
     if not on_cpu and cuda is not None and cuda.is_available():
         found = cuda.get_device_properties(cuda.current_device())
@@ -24,9 +24,9 @@ def put_cluster(draft: Draft, cuda: Any, *, num_ranks: int, devices_per_rank: in
         draft.put("cluster", None if card is None else {"accelerator": card, "count": count}, "logged", rule)
         return str(found.name)
     name = cpu_name()
-    host = cpu_named(draft.catalog, name, num_cores())
-    count = max(num_ranks // max(int(os.environ.get("LOCAL_WORLD_SIZE", num_ranks)), 1), 1)
-    draft.put("cluster", {"accelerator": host, "count": count}, "logged", f"a CPU called {name!r}")
+    share = max(num_cores() // max(int(os.environ.get("LOCAL_WORLD_SIZE", num_ranks)), 1), 1)
+    device = cpu_named(draft.catalog, name, share)
+    draft.put("cluster", {"accelerator": device, "count": num_ranks}, "logged", f"a CPU called {name!r}")
     return name
 
 

@@ -101,6 +101,14 @@ def test_a_run_on_the_cpu_has_one_host(catalog: Catalog, hf_facts: MakeFacts) ->
     assert (run.config.cluster.accelerator.slug, run.config.cluster.count) == ("cpu-generic", 1)
 
 
+def test_each_process_on_the_cpu_is_a_device_so_that_steps_keep_their_tokens(
+    catalog: Catalog, hf_facts: MakeFacts
+) -> None:
+    run = interpret(hf_facts({"use_cpu": "True"}, metrics=speed(1.6)), catalog)
+    assert run.config.cluster is not None
+    assert (run.config.cluster.count, run.config.data_parallel) == (2, 2)
+
+
 def test_without_any_sign_the_message_says_what_to_add(catalog: Catalog, hf_facts: MakeFacts) -> None:
     run = interpret(hf_facts(), catalog)
     assert run.config.cluster is None
