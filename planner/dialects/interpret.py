@@ -215,9 +215,15 @@ def _origins(draft: Draft) -> dict[str, Origin]:
         *OF_THE_RUN,
     ]
     nothing = Origin(kind="unknown", rule="no param, metric or tag that is read says so")
-    usual = Origin(kind="inferred", rule="what training libraries do when nothing is said")
-    found = {field: usual if field in HAVE_A_DEFAULT else nothing for field in fields}
-    return dict(sorted({**found, **draft.origins}.items()))
+    found = {field: _usual() if field in HAVE_A_DEFAULT else nothing for field in fields}
+    for field, origin in draft.origins.items():
+        takes_default = origin.kind == "unknown" and field in HAVE_A_DEFAULT
+        found[field] = _usual(f"; {origin.rule}") if takes_default else origin
+    return dict(sorted(found.items()))
+
+
+def _usual(but: str = "") -> Origin:
+    return Origin(kind="inferred", rule=f"what training libraries do when nothing is said{but}")
 
 
 def _name(facts: RunFacts) -> str:
