@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "planner.cli.demo",
     "weekly": "planner.cli.weekly",
     "ingest": "planner.cli.ingest",
+    "rebuild": "planner.cli.rebuild",
     "import-bill": "planner.cli.import_bill",
     "import-runs": "planner.cli.import_runs",
     "estimate": "planner.cli.estimate",

@@ -16,7 +16,8 @@ from planner.cli.options import config_option
 def command(config_path: Path) -> None:
     """Read new and changed runs of all sources into the warehouse; the stores are only read, never written.
 
-    Prints what was read, what could be understood, and why the rest could not.
+    Prints how many runs of each source were read, how many changed and how many could not be landed. `foretune history
+    --unread` says which could not be understood, and why.
     """
     from planner.cli.weekly_job import run_ingest
 
