@@ -40,7 +40,7 @@ HAVE_A_DEFAULT = (set(CONFIG_FIELDS) - MAY_BE_UNKNOWN) | {
     f"{owner}.{part}"
     for owner, kind in NESTED.items()
     for part, field in kind.model_fields.items()
-    if owner != "lora" and type(None) not in get_args(field.annotation)
+    if type(None) not in get_args(field.annotation)
 }
 
 
@@ -215,9 +215,11 @@ def _origins(draft: Draft) -> dict[str, Origin]:
         *OF_THE_RUN,
     ]
     nothing = Origin(kind="unknown", rule="no param, metric or tag that is read says so")
-    found = {field: _usual() if field in HAVE_A_DEFAULT else nothing for field in fields}
+    has_lora = any(draft.get(f"lora.{part}") is not None for part in NESTED["lora"].model_fields)
+    defaulted = {field for field in HAVE_A_DEFAULT if has_lora or not field.startswith("lora.")}
+    found = {field: _usual() if field in defaulted else nothing for field in fields}
     for field, origin in draft.origins.items():
-        takes_default = origin.kind == "unknown" and field in HAVE_A_DEFAULT
+        takes_default = origin.kind == "unknown" and field in defaulted
         found[field] = _usual(f"; {origin.rule}") if takes_default else origin
     return dict(sorted(found.items()))
 
