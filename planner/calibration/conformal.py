@@ -14,8 +14,6 @@ from planner.domain.estimate import Z_P90
 LEVELS = (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 0.99, 0.995)
 PRIOR_RUNS = 20.0
 """Weight of Student's t against the observed quantiles."""
-MIN_SCORE_RATIO = 0.5
-"""Observed quantiles below so much of the normal's are not believed."""
 GROUP_PRIOR_RUNS = 16.0
 """A group's spread is pooled with its parent's as if that had been seen in so many of its runs."""
 MIN_RUNS_FOR_SPREAD = 3
@@ -34,7 +32,8 @@ def score_quantiles(scores: Floats, weight: Floats, degrees: float) -> tuple[tup
     """For each of ``LEVELS`` the predictive SDs that hold such a share of runs; a row of scores for each view of them.
 
     Split conformal prediction (Vovk et al. 2005; Lei et al. 2018) with its level x (1 + 1/n), blended with Student's t
-    while runs are few: the t has the weight of ``PRIOR_RUNS`` runs.
+    while runs are few: the t has the weight of ``PRIOR_RUNS`` runs. Never less than the normal's: reach, nearness and
+    spreads of groups were chosen on the same left-out runs, which makes their scores look tight.
     """
     views, size = scores.shape
     away, weights = np.abs(scores).ravel(), np.tile(weight, views)
@@ -45,7 +44,7 @@ def score_quantiles(scores: Floats, weight: Floats, degrees: float) -> tuple[tup
         value = prior
         if size:
             seen = weighted_quantile(away, weights, min(level * (1 + 1 / size), 1.0))
-            seen = max(seen, MIN_SCORE_RATIO * normal)
+            seen = max(seen, normal)
             beyond = size * (1 - level)
             trust = size if beyond >= 1 else size * beyond
             value = (trust * seen + PRIOR_RUNS * prior) / (trust + PRIOR_RUNS)

@@ -24,7 +24,7 @@ SHARED_SHARE, LABEL_SHARE = 0.5, 0.45
 """SD assumed of what all runs share, and of the effect of a label, as shares of the spread that the physics gives."""
 JOINT_SHARE = 0.15
 """SD assumed of effects of labels together as a share of that of one label."""
-TERM_SHARE = 0.15
+TERM_SHARE = 0.3
 """The same of a term."""
 
 

@@ -27,7 +27,7 @@ from planner.calibration.within import by_run, choose
 from planner.domain.calibration import Calibration, Effect, EffectKind, NearSpot, ResourceCalibration, Spread
 from planner.domain.estimate import Resource
 
-METHOD = "crossed-effects-2"
+METHOD = "crossed-effects-3"
 """Names the statistics: raise it when the same residuals would give another calibration."""
 
 PRIOR_LOG_SD: dict[Resource, float] = {
