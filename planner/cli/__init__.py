@@ -72,7 +72,7 @@ def cli() -> None:
     foretune estimate run.yaml           memory, time and cost of one run
     foretune gate run.yaml               will it fit, finish and stay in budget?
 
-    Exit codes: 0 fine, 1 internal error, 2 bad input, 3 blocked by the gate, 4 warned (with --fail-on warn).
+    Exit codes: 0 fine, 1 internal error, 2 bad input, 3 blocked or failed a check, 4 warned (with --fail-on warn).
     """
 
 
