@@ -217,15 +217,12 @@ def _origins(draft: Draft) -> dict[str, Origin]:
     nothing = Origin(kind="unknown", rule="no param, metric or tag that is read says so")
     has_lora = any(draft.get(f"lora.{part}") is not None for part in NESTED["lora"].model_fields)
     defaulted = {field for field in HAVE_A_DEFAULT if has_lora or not field.startswith("lora.")}
-    found = {field: _usual() if field in defaulted else nothing for field in fields}
+    usual = Origin(kind="inferred", rule="what training libraries do when nothing is said")
+    found = {field: usual if field in defaulted else nothing for field in fields}
     for field, origin in draft.origins.items():
         takes_default = origin.kind == "unknown" and field in defaulted
-        found[field] = _usual(f"; {origin.rule}") if takes_default else origin
+        found[field] = Origin(kind="inferred", rule=f"{usual.rule}; {origin.rule}") if takes_default else origin
     return dict(sorted(found.items()))
-
-
-def _usual(but: str = "") -> Origin:
-    return Origin(kind="inferred", rule=f"what training libraries do when nothing is said{but}")
 
 
 def _name(facts: RunFacts) -> str:
