@@ -26,7 +26,7 @@ def serve_until_stopped(config_path: Path, cron: str) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        _end(serving, signal.SIGINT)
+        _end(serving, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             serving.wait(timeout=STOP_LIMIT_S)
         _end(serving, getattr(signal, "SIGKILL", signal.SIGTERM))

@@ -26,6 +26,6 @@ def test_serve_runs_the_weekly_flow_on_its_schedule_without_any_other_service(pr
             while not report.exists() and serving.poll() is None and time.monotonic() < give_up:
                 time.sleep(1)
         finally:
-            serving.send_signal(signal.SIGINT)
-            serving.wait(timeout=60)
+            serving.send_signal(signal.SIGTERM)
+            serving.wait(timeout=120)
     assert report.exists(), log_path.read_text()[-3000:]

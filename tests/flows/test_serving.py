@@ -11,16 +11,18 @@ import pytest
 
 STUBBORN = """
 import signal, subprocess, sys, time
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-words = "import signal, time; signal.signal(2, signal.SIG_IGN); time.sleep(99)"
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+words = "import time; time.sleep(99)"
 child = subprocess.Popen([sys.executable, "-c", words])
 open(sys.argv[1], "w").write(str(child.pid))
 time.sleep(99)
 """
 SUPERVISED = """
-import sys
+import signal, sys
 from pathlib import Path
 from flows import serving
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell ignores it
 serving.STOP_LIMIT_S = 0.5
 serving.WORDS = [sys.executable, "-c", Path("stubborn.py").read_text()]
 sys.exit(serving.serve_until_stopped(Path(sys.argv[1]), "* * * * *"))
