@@ -6,21 +6,19 @@ Usage: python -m benchmarks.ingest_speed [NUM_RUNS] [STORE.db]    (100,000 runs 
 import multiprocessing
 import os
 import resource
-import socket
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 from benchmarks.page import write_page
+from benchmarks.tracking_server import tracking_server
 from planner.catalog.load import load_catalog
 from planner.domain.programme import Programme
 from planner.warehouse.build import build
@@ -124,37 +122,6 @@ def change_hundred(store: Path) -> None:
             db.execute("insert into params select key, value, ? from params where run_uuid = ?", (new, ids[number]))
 
 
-@contextmanager
-def rest_server(store: Path) -> Iterator[str]:
-    """MLflow's own server over a store, four workers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "4"]
-    process = subprocess.Popen(  # noqa: S603
-        [*words, "--backend-store-uri", f"sqlite:///{store}"],
-        cwd=store.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        while True:
-            connection = HTTPConnection("127.0.0.1", port, timeout=5)
-            try:
-                connection.request("GET", "/health")
-                connection.getresponse().read()
-                break
-            except OSError:
-                time.sleep(0.3)
-            finally:
-                connection.close()
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait()
-
-
 def main() -> None:
     from benchmarks.make_store import make_store
 
@@ -219,7 +186,8 @@ def rest(folder: Path, note: Callable[..., None]) -> None:
 
     store = folder / "rest.db"
     make_store(f"sqlite:///{store}", REST_RUNS)
-    with rest_server(store) as uri:
+    with tracking_server(store, workers=4) as address:
+        uri = f"http://{address}"
         with ThreadPoolExecutor(8) as pool:  # all workers of the server awake
             list(pool.map(search_all, [uri] * 16, [1] * 16))
         found, seconds, _ = measured(search_all, uri, REST_RUNS)

@@ -11,7 +11,7 @@ from flows.log import log
 from planner.domain.calibration import Calibration
 from planner.report.assemble import MARTS, assemble
 from planner.report.render import render_weekly
-from planner.warehouse.build import build, run_checks
+from planner.warehouse.build import broken_rules, build
 from planner.warehouse.connection import Warehouse, connect
 from planner.warehouse.snapshot import publish
 from planner.warehouse.tables import read, read_table
@@ -21,8 +21,8 @@ from planner.warehouse.tables import read, read_table
 def build_marts(db: Warehouse, context: Context, as_of: datetime) -> None:
     """All marts as of a moment; rows that break a rule of sql/checks are reported."""
     build(db, time_zone=context.programme.time_zone, as_of=as_of)
-    for check, rows in run_checks(db).items():
-        log.warning(f"{check}: {len(rows)} rows, the first is {rows[0]}")
+    for told in broken_rules(db):
+        log.warning(told)
 
 
 @io_task

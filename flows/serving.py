@@ -8,10 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
+from prefect.schedules import Cron
+
 WORDS = [sys.executable, "-P", "-m", "flows.deploy"]
 """-P: a folder ``flows`` where the command is given is not ours."""
 STOP_LIMIT_S = 20.0
-"""Prefect's own way to stop waits for its server and for runs, in rare cases for ever."""
+"""Prefect's own way to stop waits for its server and for runs, which may ignore that they are to end."""
+
+
+def check_cron(cron: str) -> None:
+    """``ValueError`` where it is no schedule."""
+    Cron(cron)
 
 
 def serve_until_stopped(config_path: Path, cron: str) -> int:
@@ -20,7 +27,7 @@ def serve_until_stopped(config_path: Path, cron: str) -> int:
     A run that is cut off changes nothing: the next one does its work again.
     """
     before = signal.signal(signal.SIGTERM, _as_interrupt)
-    serving = subprocess.Popen([*WORDS, str(config_path), cron], start_new_session=True)  # noqa: S603
+    serving = subprocess.Popen([*WORDS, str(config_path), cron], start_new_session=True)  # noqa: S603 (our own module)
     try:
         return serving.wait()
     except KeyboardInterrupt:

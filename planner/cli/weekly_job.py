@@ -45,12 +45,11 @@ def serve_weekly(config_path: Path, cron: str) -> None:
     """Serve the weekly flow on a schedule until stopped, with Prefect's own log."""
     check_stores(load_programme(config_path, load_catalog()))
     os.environ.update(PREFECT_SETTINGS)
-    from flows.deploy import deployments
     from flows.local_server import local_server
-    from flows.serving import serve_until_stopped
+    from flows.serving import check_cron, serve_until_stopped
 
     try:
-        deployments(config_path.resolve(), cron)
+        check_cron(cron)
     except ValueError as error:
         raise click.BadParameter(
             f"{cron!r} is no schedule such as '0 6 * * MON' ({error})", param_hint="--cron"

@@ -1,7 +1,6 @@
 """A configuration file among a run's artifacts, JSON or YAML, as params with dotted names."""
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from planner.dialects.hf_model import flattened
@@ -30,18 +29,12 @@ def _parsed(text: str) -> Any:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
     try:
-        return yaml.load(text, loader) if _is_plain(yaml.parse(text, loader)) else None  # noqa: S506
+        for event in yaml.parse(text, loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+                return None
+        return yaml.load(text, loader)  # noqa: S506 (a SafeLoader, in C where there is one)
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
-
-
-def _is_plain(events: Iterable[Any]) -> bool:
-    """Whether YAML's events use no alias and nest no deeper than a configuration does."""
-    depth = 0
-    for event in events:
-        name = type(event).__name__
-        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
-        if name == "AliasEvent" or depth > MAX_DEPTH:
-            return False
-    return True

@@ -50,6 +50,11 @@ def run_checks(db: Warehouse) -> dict[str, list[dict[str, Any]]]:
     return {name: rows for name, rows in found.items() if rows}
 
 
+def broken_rules(db: Warehouse) -> list[str]:
+    """What the checks found, a line each."""
+    return [f"{name}: {len(rows)} rows, the first is {rows[0]}" for name, rows in run_checks(db).items()]
+
+
 def _create(db: Warehouse, folder: str, kind: str) -> None:
     for name, text in sql_files(sql_folder() / folder):
         db.execute(f"create {kind} {name} as {text}")

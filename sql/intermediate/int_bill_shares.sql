@@ -55,7 +55,10 @@ summed as (
 running as (
     -- up to the last run it is the charge itself: a double cannot hold every digit of one
     select
-        s.*,
+        l.*,
+        s.run_id,
+        s.match_rank,
+        s.weight / s.weight_of_all as share_ratio,
         case
             when s.weight_up_to = s.weight_of_all then l.cost_usd
             else round(l.cost_usd * (s.weight_up_to / s.weight_of_all), 10)::decimal(28, 10)
@@ -64,15 +67,14 @@ running as (
     join lines as l using (line_id)
 )
 select
-    l.line_id,
-    l.source_file,
-    l.charge_start,
-    r.run_id,
-    r.match_rank,
-    r.weight / r.weight_of_all as share_ratio,
-    r.cost_up_to_usd - lag(r.cost_up_to_usd, 1, 0) over (partition by line_id order by r.run_id) as cost_usd,
-    l.billed_cost_usd * (r.weight / r.weight_of_all) as billed_cost_usd,
-    l.list_cost_usd * (r.weight / r.weight_of_all) as list_cost_usd,
-    l.contracted_cost_usd * (r.weight / r.weight_of_all) as contracted_cost_usd
-from running as r
-join lines as l using (line_id)
+    line_id,
+    source_file,
+    charge_start,
+    run_id,
+    match_rank,
+    share_ratio,
+    cost_up_to_usd - lag(cost_up_to_usd, 1, 0) over (partition by line_id order by run_id) as cost_usd,
+    billed_cost_usd * share_ratio as billed_cost_usd,
+    list_cost_usd * share_ratio as list_cost_usd,
+    contracted_cost_usd * share_ratio as contracted_cost_usd
+from running

@@ -1,17 +1,13 @@
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 from prefect.testing.utilities import prefect_test_harness
 
+from benchmarks.tracking_server import tracking_server
 from planner.settings import shipped_folder
 from planner.sources.replay import replay
 
@@ -46,41 +42,5 @@ def programme(replayed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[[Path], str]]:
     """Starts a tracking server over a store's file and gives its host and port; it ends with the tests."""
-    servers: list[subprocess.Popen[bytes]] = []
-
-    def start(file: Path) -> str:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        words = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
-        servers.append(
-            subprocess.Popen(
-                [*words, "--backend-store-uri", f"sqlite:///{file}"],
-                cwd=file.parent,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        )
-        _wait_for(port)
-        return f"127.0.0.1:{port}"
-
-    yield start
-    for server in servers:
-        os.killpg(server.pid, 15)
-        server.wait(timeout=30)
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        connection = HTTPConnection("127.0.0.1", port, timeout=1)
-        try:
-            connection.request("GET", "/health")
-            connection.getresponse().read()
-            return
-        except OSError:
-            time.sleep(0.3)
-        finally:
-            connection.close()
-    raise AssertionError(f"no answer on port {port}")
+    with ExitStack() as servers:
+        yield lambda file: servers.enter_context(tracking_server(file))

@@ -1,14 +1,7 @@
-import os
 import shutil
-import socket
 import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from http import HTTPStatus
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +9,7 @@ import pytest
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 
+from benchmarks.tracking_server import tracking_server
 from planner.domain.raw_batch import RawBatch
 from planner.domain.raw_run import RawInput, RawMetric, RawModel, RawRun
 from planner.sources.reader import RunReader, Seen
@@ -139,40 +133,8 @@ def server(empty_store: Path, fill: Fill, tmp_path_factory: pytest.TempPathFacto
     file = folder / "mlflow.db"
     file.write_bytes(empty_store.read_bytes())
     ids = fill(MlflowClient(f"sqlite:///{file}"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    process = subprocess.Popen(
-        [*command, "--backend-store-uri", f"sqlite:///{file}", "--default-artifact-root", str(folder / "artifacts")],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    uri = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(port, process)
-        yield Server(uri, file, ids)
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(timeout=30)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        connection = HTTPConnection("127.0.0.1", port, timeout=1)
-        try:
-            connection.request("GET", "/health")
-            if connection.getresponse().status == HTTPStatus.OK:
-                return
-        except OSError:
-            time.sleep(0.3)
-        finally:
-            connection.close()
-    raise AssertionError(f"no answer on port {port}")
+    with tracking_server(file) as address:
+        yield Server(f"http://{address}", file, ids)
 
 
 @pytest.fixture(scope="session")
